@@ -1,0 +1,18 @@
+"""The two pure state machines and what they share.
+
+A durable orchestration is a conversation.  The worker half (`replay.Replay`) takes events and asks for actions; the
+service half (`instance.Instance`) takes actions and writes events.  Neither has a clock, a socket, a thread or a
+protobuf message: time is an `int` of nanoseconds since the epoch (UTC) that comes in with events, payloads are
+`str | None` holding JSON text that nobody here reads.
+
+    events.py     what happened: the history's vocabulary
+    actions.py    what the code asks for
+    ledger.py     the table that ties each action to the event that confirms it and the events that answer it
+    failures.py   failures as data
+    clock.py      nanoseconds <-> datetime, the sentinel of indefinite waits
+    retry.py      retry arithmetic
+    scheduler.py  deterministic tasks, first in first out
+    futures.py    what orchestrations await: durable futures, when_all, when_any
+    replay.py     the worker half
+    instance.py   the service half
+"""
