@@ -101,7 +101,9 @@ class TerminateInstance(Action):
 
 @dataclass(slots=True)
 class CompleteOrchestration(Action):
-    """End this execution.  With CONTINUED_AS_NEW, `result` is the next input and `carryover` the events it starts with."""
+    """End this execution.  With CONTINUED_AS_NEW, `result` is the next input and `carryover` the events it starts
+    with.
+    """
 
     status: Status
     result: str | None = None

@@ -23,7 +23,9 @@ def to_datetime(ns: int) -> datetime:
 
 
 def from_datetime(moment: datetime) -> int:
-    """Nanoseconds at `moment`.  A naive datetime means UTC: the host's time zone must never decide when a timer fires."""
+    """Nanoseconds at `moment`.  A naive datetime means UTC: the host's time zone must never decide when a timer
+    fires.
+    """
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // _MICROSECOND * 1000

@@ -1,9 +1,9 @@
 """What happened: the vocabulary of history.
 
 One class per kind of event, in the order in which a life usually meets them.  Every event has an `event_id` (the id of
-the action it confirms, otherwise -1) and a `timestamp` (nanoseconds).  Events are values: they are compared, printed and
-never changed once made.  They are plain slotted classes, not frozen ones, because a replay makes one per recorded event
-and a frozen dataclass takes three times as long to build.
+the action it confirms, otherwise -1) and a `timestamp` (nanoseconds).  Events are values: they are compared, printed
+and never changed once made.  They are plain slotted classes, not frozen ones, because a replay makes one per recorded
+event and a frozen dataclass takes three times as long to build.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ class TimerOriginKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TimerOrigin:
-    """Why a timer exists; `value` is the event's name, the activity's taskExecutionId or the first child's instance id."""
+    """Why a timer exists; `value` is the event's name, the activity's taskExecutionId or the first child's instance
+    id.
+    """
 
     kind: TimerOriginKind
     value: str = ""

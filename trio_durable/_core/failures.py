@@ -9,7 +9,8 @@ from trio_durable._errors import _FailedError
 
 __all__ = ["FailureDetails"]
 
-#: Causes beyond this many are dropped: a chain longer than any reader follows, and short of every decoder's depth limit.
+#: Causes beyond this many are dropped: a chain longer than any reader follows, and short of every decoder's depth
+#: limit.
 MAX_CAUSES = 16
 
 
@@ -31,7 +32,8 @@ class FailureDetails:
 
     @classmethod
     def from_exception(cls, error: BaseException, *, non_retriable: bool = False) -> FailureDetails:
-        """Describe `error` and its chain of causes, following `__cause__` and unsuppressed `__context__` as Python prints it.
+        """Describe `error` and its chain of causes, following `__cause__` and unsuppressed `__context__` as Python
+        prints it.
 
         A failure that already came over the wire keeps its own details as the cause, so that type names survive
         activity -> orchestration -> parent -> client.

@@ -1,0 +1,606 @@
+"""The worker half: events in, actions out.
+
+A `Replay` runs one orchestration instance.  `turn(past, new)` walks the events in order and returns what the code asks
+for; it never waits, reads no clock, and gives the same answer for the same events on every host.
+
+The rules:
+
+1. **One event, then quiescence, then the next event.**  Ids therefore never depend on how a service batched its events.
+2. **Ids count from 1**, in program order, over everything that takes one: activities, child orchestrations, timers, and
+   the completion.  Retries and their timers take new ids.
+3. **Time** is that of the last OrchestratorStarted, never going back, and at least that of the last timer that fired.
+4. **A confirmation must match** the pending action of its id (`ledger.mismatch`), and when a later turn begins every
+   action asked for so far must have been confirmed.  Otherwise code and history disagree: NonDeterminismError.
+5. **An answer may come early**, before the code asks; it is kept, delivered when the code does ask, and that action is
+   not sent.  A second answer to one id is dropped.
+6. **While suspended** every event but resume and terminate is held back, in replay too, and no action is sent.
+7. **After terminate** nothing is processed; the only action is the completion, with the terminator's words as the
+result.
+   A completion made before it wins, unless it was a continue-as-new.
+8. **The timer of an indefinite event wait is optional**: histories of older recorders lack it, and then every later id
+   is one lower; newer ones may hold one that this code does not make.
+"""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from trio_durable._core import clock
+from trio_durable._core.actions import (
+    Action,
+    CompleteOrchestration,
+    CreateChild,
+    CreateTimer,
+    ScheduleTask,
+    VersionNotAvailable,
+)
+from trio_durable._core.events import (
+    ChildCompleted,
+    ChildFailed,
+    Event,
+    EventRaised,
+    EventSent,
+    ExecutionCompleted,
+    ExecutionResumed,
+    ExecutionStalled,
+    ExecutionStarted,
+    ExecutionSuspended,
+    ExecutionTerminated,
+    OrchestratorCompleted,
+    OrchestratorStarted,
+    Router,
+    Status,
+    TaskCompleted,
+    TaskFailed,
+    TimerCreated,
+    TimerFired,
+    TimerOrigin,
+    TimerOriginKind,
+)
+from trio_durable._core.failures import FailureDetails
+from trio_durable._core.futures import DurableFuture
+from trio_durable._core.ledger import ANSWERS, CONFIRMS, KIND_OF, Kind, answered_id, describe, is_indefinite, mismatch
+from trio_durable._core.retry import RetryPolicy
+from trio_durable._core.scheduler import Scheduler, Task
+from trio_durable._errors import NonDeterminismError, TaskFailedError
+
+__all__ = ["GUID_NAMESPACE", "OrchestratorMissing", "Replay", "Turn"]
+
+#: The namespace of the name-based UUIDs that the .NET, Go and Python SDKs of this protocol share.
+GUID_NAMESPACE = uuid.UUID("9e952958-5e33-4daf-827f-2fa12937b875")
+
+_QUIET = (OrchestratorCompleted, ExecutionStalled, ExecutionCompleted, EventSent)
+
+
+class OrchestratorMissing(Exception):
+    """Raised by a starter whose worker lacks the pinned version: the instance stalls until a capable worker appears."""
+
+
+class Starter(Protocol):
+    """Makes the coroutine that runs the user's code; what it raises fails the instance."""
+
+    def __call__(self, started: ExecutionStarted, replay: Replay) -> Coroutine[Any, Any, str | None]: ...
+
+
+@dataclass(slots=True)
+class Turn:
+    """What a turn asks for.  `complete` says that the last action ends the execution."""
+
+    actions: list[Action]
+    custom_status: str | None = None
+    version: str | None = None
+    patches: list[str] = field(default_factory=list)
+    complete: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Wait:
+    """Somebody waits for an external event."""
+
+    future: DurableFuture[Any]
+    decode: Callable[[str | None], Any]
+
+
+class _Answer(Protocol):
+    """What an answer is delivered to."""
+
+    def __call__(self, event: Event) -> None: ...
+
+
+class Replay:
+    """One instance's code being run against its history.
+
+    start: makes the orchestration's coroutine when ExecutionStarted arrives; the coroutine returns the result payload.
+    """
+
+    def __init__(self, instance_id: str, start: Starter) -> None:
+        self.instance_id = instance_id
+        self.scheduler = Scheduler()
+        self.started: ExecutionStarted | None = None
+        #: nanoseconds on the orchestration's clock
+        self.now = 0
+        self.is_replaying = True
+        self.is_suspended = False
+        self.custom_status: str | None = None
+        #: events seen, those held back by a suspension included
+        self.events_seen = 0
+        self.version: str | None = None
+        self._start = start
+        self._next_id = 1
+        self._serial = 0
+        #: asked for, not yet confirmed; id -> action, ids ascending
+        self._pending: dict[int, Action] = {}
+        #: ids of pending actions whose answer came early: never sent
+        self._withheld: dict[int, None] = {}
+        self._open: dict[tuple[Kind, int], _Answer] = {}
+        self._early: dict[tuple[Kind, int], Event] = {}
+        self._answered: dict[tuple[Kind, int], None] = {}
+        self._waits: dict[str, deque[_Wait]] = {}
+        #: external events that nobody waited for, in order of arrival
+        self._inbox: list[EventRaised] = []
+        self._held_back: list[Event] = []
+        self._draining = self._owing = False
+        self._lines: dict[int, tuple[str, int]] = {}
+        self._completion: CompleteOrchestration | VersionNotAvailable | None = None
+        self._terminated = False
+        self._next_input: tuple[str | None, bool] | None = None
+        self._closed = False
+
+    # -- turns ----------------------------------------------------------------------------------------------------
+
+    def turn(self, past: Iterable[Event], new: Iterable[Event]) -> Turn:
+        """Go through `past` (silently: `is_replaying`) and then `new`; return what is to be sent.
+
+        For an instance that is kept between turns, `past` holds what history has gained since the last call.  Code that
+        disagrees with history, or that raises, ends the instance as FAILED; nothing of the user's escapes from here.
+        """
+        try:
+            self.is_replaying = True
+            for event in past:
+                self._feed(event)
+            self.is_replaying = False
+            for event in new:
+                self._feed(event)
+        except NonDeterminismError as error:
+            self.fail(error, action_id=-1)
+        return self._answer()
+
+    def fail(self, error: BaseException, *, action_id: int | None = None) -> Turn:
+        """End the instance as FAILED with `error`, whatever its code did; used for faults that code must not
+        survive.
+        """
+        self._completion = CompleteOrchestration(
+            self._take_id() if action_id is None else action_id,
+            Status.FAILED,
+            failure=FailureDetails.from_exception(error, non_retriable=True),
+        )
+        self._pending.clear()
+        return self._answer()
+
+    def close(self) -> None:
+        """Dispose of the instance's tasks; their `finally` blocks run here, and what they ask for goes nowhere."""
+        self._closed = True
+        self.scheduler.dispose()
+
+    def _answer(self) -> Turn:
+        completion = self._completion
+        turn = Turn([], self.custom_status, self.version, complete=completion is not None)
+        if self.is_suspended and not self._terminated and not (completion is not None and completion.id == -1):
+            turn.complete = False
+            return turn
+        alone = self._terminated or isinstance(completion, VersionNotAvailable)
+        if not alone and not (isinstance(completion, CompleteOrchestration) and _starts_over(completion)):
+            turn.actions = [action for action in self._pending.values() if action.id not in self._withheld]
+        if completion is not None:
+            turn.actions.append(completion)
+        return turn
+
+    # -- events ---------------------------------------------------------------------------------------------------
+
+    def _feed(self, event: Event) -> None:
+        self.events_seen += 1
+        if self._terminated:
+            return
+        if self.is_suspended and not isinstance(event, ExecutionResumed | ExecutionTerminated):
+            self._held_back.append(event)
+            return
+        self._apply(event)
+
+    def _apply(self, event: Event) -> None:
+        kind = type(event)
+        if kind in CONFIRMS:
+            self._on_confirmation(event)
+        elif isinstance(event, ExecutionTerminated):
+            self._on_terminated(event)
+        elif self._completion is not None:
+            return  # the code has ended: only what contradicts that, or overrides it, still counts
+        elif kind in ANSWERS:
+            self._on_answer(event)
+        elif isinstance(event, OrchestratorStarted):
+            self._on_turn_started(event)
+        elif isinstance(event, EventRaised):
+            self._on_event_raised(event)
+        elif isinstance(event, ExecutionStarted):
+            self._on_execution_started(event)
+        elif isinstance(event, ExecutionSuspended):
+            self.is_suspended = self._owing = True
+        elif isinstance(event, ExecutionResumed):
+            self._on_resumed()
+        elif not isinstance(event, _QUIET):
+            raise NonDeterminismError(
+                f"instance {self.instance_id!r} has an event in its history that this version does not know: "
+                f"{event!r}. It was written by a newer service: update trio_durable."
+            )
+        self._run()
+
+    def _run(self) -> None:
+        self.scheduler.run()
+        if self._next_input is not None and self._completion is None:
+            self._complete(None)
+
+    def _on_turn_started(self, event: OrchestratorStarted) -> None:
+        if self._draining:
+            pass
+        elif self._owing:
+            # A suspension kept the last turn's actions back; they are confirmed one turn later than usual.
+            self._owing = False
+        else:
+            for action in self._pending.values():
+                if action.id not in self._withheld and not is_indefinite(action):
+                    raise self._disagreement(expected="nothing more in that turn", got=action)
+        self.now = max(self.now, event.timestamp)
+        if event.version is not None:
+            self.version = event.version
+
+    def _on_execution_started(self, event: ExecutionStarted) -> None:
+        if self.started is not None:
+            return
+        self.started = event
+        try:
+            coro = self._start(event, self)
+        except OrchestratorMissing:
+            self._completion = VersionNotAvailable(self._take_id())
+        except Exception as error:
+            self._complete(None, error)
+        else:
+            self.scheduler.spawn(coro, event.name, self._complete)
+
+    def _on_resumed(self) -> None:
+        self.is_suspended = False
+        self._draining = True
+        while self._held_back and not self.is_suspended:
+            self._apply(self._held_back.pop(0))
+        self._draining = False
+
+    def _on_terminated(self, event: ExecutionTerminated) -> None:
+        self._terminated = True
+        completion = self._completion
+        if completion is not None and not (isinstance(completion, CompleteOrchestration) and _starts_over(completion)):
+            return
+        self._completion = CompleteOrchestration(self._take_id(), Status.TERMINATED, result=event.input)
+
+    def _on_event_raised(self, event: EventRaised) -> None:
+        waits = self._waits.get(event.name.casefold())
+        if not waits:
+            self._inbox.append(event)
+            return
+        wait = waits.popleft()
+        self._settle(wait.future, wait.decode, event.input)
+
+    # -- confirmations and answers --------------------------------------------------------------------------------
+
+    def _on_confirmation(self, event: Event) -> None:
+        number = event.event_id
+        action = self._pending.get(number)
+        reason = "nothing of that number" if action is None else mismatch(action, event)
+        while reason is not None and action is not None and is_indefinite(action) and not is_indefinite(event):
+            self._drop_optional_timer(number)
+            action = self._pending.get(number)
+            reason = "nothing of that number" if action is None else mismatch(action, event)
+        if reason is not None:
+            if is_indefinite(event):
+                self._make_room(number)
+                return
+            raise self._disagreement(expected=event, got=action)
+        if isinstance(action, CreateTimer) and isinstance(event, TimerCreated):
+            # A recorded time wins over the constant in today's code, so that a changed timeout still replays.
+            action.fire_at = event.fire_at
+        del self._pending[number]
+        self._withheld.pop(number, None)
+        self._lines.pop(number, None)
+
+    def _on_answer(self, event: Event) -> None:
+        key = (ANSWERS[type(event)], answered_id(event))
+        if key in self._answered:
+            return
+        deliver = self._open.pop(key, None)
+        if deliver is None:
+            self._early.setdefault(key, event)
+            return
+        self._answered[key] = None
+        deliver(event)
+
+    def _drop_optional_timer(self, number: int) -> None:
+        """This history has no timer for the indefinite wait at `number`: every later id moves down by one."""
+        del self._pending[number]
+        self._open.pop((Kind.TIMER, number), None)
+        self._renumber(lambda old: old - 1 if old > number else old)
+        for kind, moved in list(self._open):
+            if moved >= number and (kind, moved) in self._early:
+                self._deliver_early(kind, moved)
+
+    def _make_room(self, number: int) -> None:
+        """This history has a timer for an indefinite wait that the code does not make: later ids move up by one."""
+        self._renumber(lambda old: old + 1 if old >= number else old)
+
+    def _renumber(self, new: Callable[[int], int]) -> None:
+        for action in self._pending.values():
+            action.id = new(action.id)
+        self._pending = {action.id: action for action in self._pending.values()}
+        self._withheld = {new(old): None for old in self._withheld}
+        self._lines = {new(old): line for old, line in self._lines.items()}
+        self._open = {(kind, new(old)): deliver for (kind, old), deliver in self._open.items()}
+        if self._completion is not None and self._completion.id >= 0:
+            self._completion.id = new(self._completion.id)
+        self._next_id = new(self._next_id)
+
+    def _deliver_early(self, kind: Kind, number: int) -> None:
+        event = self._early.pop((kind, number))
+        deliver = self._open.pop((kind, number))
+        self._answered[(kind, number)] = None
+        self._withheld[number] = None
+        deliver(event)
+
+    def _disagreement(self, *, expected: Event | str, got: Action | None) -> NonDeterminismError:
+        wanted = expected if isinstance(expected, str) else describe(expected)
+        line = "nothing" if self._completion is None else "the orchestration ended before this point"
+        if got is not None:
+            line = describe(got)
+            if got.id in self._lines:
+                file, number = self._lines[got.id]
+                line += f"   (asked for at {file}:{number})"
+        name = self.started.name if self.started is not None else "?"
+        return NonDeterminismError(
+            f"orchestration {name!r}, instance {self.instance_id!r}: the code and the recorded history disagree.\n"
+            f"  - expected (history): {wanted}\n"
+            f"  + got (code):         {line}\n"
+            "The usual causes: the code was changed while this instance was running; a branch depends on a value that "
+            "is not the same on every replay (a clock, randomness, the environment, the order of a set); a call was "
+            "made from something other than the orchestration's own code. Keep the old order of calls for running "
+            "instances (register the changed orchestrator under a new name or version), or take such values from an "
+            "activity."
+        )
+
+    # -- completion -----------------------------------------------------------------------------------------------
+
+    def _complete(self, result: str | None, error: BaseException | None = None) -> None:
+        if self._completion is not None:
+            return
+        number = self._take_id()
+        if error is not None:
+            failure = FailureDetails.from_exception(error)
+            self._completion = CompleteOrchestration(number, Status.FAILED, failure=failure)
+        elif self._next_input is not None:
+            payload, save = self._next_input
+            carryover: list[Event] = list(self._inbox) if save else []
+            self._completion = CompleteOrchestration(
+                number, Status.CONTINUED_AS_NEW, result=payload, carryover=carryover
+            )
+        else:
+            self._completion = CompleteOrchestration(number, Status.COMPLETED, result=result)
+
+    def continue_as_new(self, payload: str | None, *, save_events: bool) -> None:
+        """Start over with `payload` as the input once the code returns or waits; `save_events` keeps unread events."""
+        self._next_input = (payload, save_events)
+
+    # -- what code asks for ---------------------------------------------------------------------------------------
+
+    def future(self, label: str) -> DurableFuture[Any]:
+        """A pending future of this instance."""
+        self._serial += 1
+        return DurableFuture(label, self._serial)
+
+    def spawn(self, coro: Coroutine[Any, Any, Any], name: str) -> DurableFuture[Any]:
+        """Run `coro` as a task of the orchestration; a future of its outcome."""
+        future = self.future(f"task {name}")
+
+        def on_exit(value: Any, error: BaseException | None) -> None:
+            if error is None:
+                future.complete(value)
+            else:
+                future.fail(error)
+
+        self.scheduler.spawn(coro, name, on_exit)
+        return future
+
+    @property
+    def current_task(self) -> Task | None:
+        return self.scheduler.current
+
+    def call_activity(
+        self,
+        name: str,
+        payload: str | None,
+        decode: Callable[[str | None], Any],
+        *,
+        retry: RetryPolicy | None = None,
+        router: Router | None = None,
+    ) -> DurableFuture[Any]:
+        """Schedule an activity.  All attempts carry one task execution id; each has an id of its own."""
+        execution_id = self._task_execution_id()
+
+        def ask() -> Action:
+            return ScheduleTask(0, name, payload, task_execution_id=execution_id, router=router)
+
+        origin = TimerOrigin(TimerOriginKind.ACTIVITY_RETRY, execution_id)
+        return _Attempts(self, f"activity {name!r}", name, ask, decode, retry, origin).begin()
+
+    def call_child(
+        self,
+        name: str,
+        payload: str | None,
+        decode: Callable[[str | None], Any],
+        *,
+        instance_id: str = "",
+        retry: RetryPolicy | None = None,
+        router: Router | None = None,
+    ) -> DurableFuture[Any]:
+        """Start a child orchestration.  Without an instance id each attempt gets one from the service."""
+        first = instance_id or f"{self.instance_id}:{self._next_id & 0xFFFF:04x}"
+        tried = False
+
+        def ask() -> Action:
+            nonlocal tried
+            again, tried = tried, True
+            return CreateChild(
+                0, name, instance_id, payload, router=router, retry_parent_instance_id=first if again else None
+            )
+
+        origin = TimerOrigin(TimerOriginKind.CHILD_RETRY, first)
+        return _Attempts(self, f"child orchestration {name!r}", name, ask, decode, retry, origin).begin()
+
+    def create_timer(self, fire_at: int) -> DurableFuture[None]:
+        """A timer that fires at `fire_at`, nanoseconds; one in the past fires at once."""
+        future: DurableFuture[None] = self.future("timer")
+        self.set_timer(fire_at, None, TimerOrigin(TimerOriginKind.CREATE_TIMER), lambda: future.complete(None))
+        return future
+
+    def wait_for_event(
+        self, name: str, decode: Callable[[str | None], Any], *, timeout: int | None = None
+    ) -> DurableFuture[Any]:
+        """The next external event of this name (in any case), the oldest unread one first.
+
+        timeout: nanoseconds, None waits for ever.  The future fails with TimeoutError when it passes.
+        """
+        future = self.future(f"external event {name!r}")
+        key = name.casefold()
+        for position, event in enumerate(self._inbox):
+            if event.name.casefold() == key:
+                del self._inbox[position]
+                self._settle(future, decode, event.input)
+                return future
+        late = TimeoutError(f"no external event {name!r} arrived in time (waited {(timeout or 0) / 1e9:g} s)")
+        if timeout is not None and timeout <= 0:
+            future.fail(late)
+            return future
+        wait = _Wait(future, decode)
+        waits = self._waits.setdefault(key, deque())
+        waits.append(wait)
+
+        def expire() -> None:
+            # When the event came first, the place in the queue may be a newer waiter's by now: it is looked up.
+            if wait in waits:
+                waits.remove(wait)
+            future.fail(late)
+
+        fire_at = clock.FOREVER if timeout is None else min(self.now + timeout, clock.FOREVER)
+        self.set_timer(fire_at, name, TimerOrigin(TimerOriginKind.EXTERNAL_EVENT, name), expire)
+        return future
+
+    def set_timer(self, fire_at: int, name: str | None, origin: TimerOrigin, fired: Callable[[], None]) -> None:
+        """Ask for a timer and have `fired` called when it goes off."""
+
+        def deliver(event: Event) -> None:
+            if isinstance(event, TimerFired):
+                self.now = max(self.now, event.fire_at)
+            fired()
+
+        self.ask(CreateTimer(0, fire_at, name, origin), deliver)
+
+    def ask(self, action: Action, deliver: _Answer) -> None:
+        """Give `action` its id and have `deliver` called with the event that answers it."""
+        if self._closed:
+            return
+        number = self._take_id()
+        action.id = number
+        self._pending[number] = action
+        self._lines[number] = _user_line()
+        key = (KIND_OF[type(action)], number)
+        self._open[key] = deliver
+        if key in self._early:
+            self._deliver_early(*key)
+
+    def _take_id(self) -> int:
+        number = self._next_id
+        self._next_id += 1
+        return number
+
+    def _task_execution_id(self) -> str:
+        execution = self.started.execution_id if self.started is not None else None
+        return str(uuid.uuid5(GUID_NAMESPACE, f"{self.instance_id}|{execution or ''}|{self._next_id}"))
+
+    def _settle(self, future: DurableFuture[Any], decode: Callable[[str | None], Any], payload: str | None) -> None:
+        try:
+            value = decode(payload)
+        except Exception as error:
+            future.fail(error)
+        else:
+            future.complete(value)
+
+
+class _Attempts:
+    """One logical call of an activity or a child orchestration, tried as often as its policy allows."""
+
+    __slots__ = ("_ask", "_attempt", "_decode", "_first", "_future", "_name", "_origin", "_policy", "_replay", "_what")
+
+    def __init__(
+        self,
+        replay: Replay,
+        what: str,
+        name: str,
+        ask: Callable[[], Action],
+        decode: Callable[[str | None], Any],
+        policy: RetryPolicy | None,
+        origin: TimerOrigin,
+    ) -> None:
+        self._replay = replay
+        self._what = what
+        self._name = name
+        self._ask = ask
+        self._decode = decode
+        self._policy = policy
+        self._origin = origin
+        self._attempt = 0
+        self._first = replay.now
+        self._future = replay.future(what)
+
+    def begin(self) -> DurableFuture[Any]:
+        self._attempt += 1
+        self._replay.ask(self._ask(), self._deliver)
+        return self._future
+
+    def _deliver(self, event: Event) -> None:
+        if isinstance(event, TaskCompleted | ChildCompleted):
+            self._replay._settle(self._future, self._decode, event.result)
+            return
+        assert isinstance(event, TaskFailed | ChildFailed)
+        # A child that was terminated reports no failure details.
+        failure = event.failure or FailureDetails("", f"{self._what} was terminated")
+        if self._policy is not None:
+            wait = self._policy.delay(self._attempt, failure, self._first, self._replay.now)
+            if wait is not None:
+                self._replay.set_timer(self._replay.now + wait, f"{self._name}-retry", self._origin, self._again)
+                return
+        tries = f" after {self._attempt} attempts" if self._attempt > 1 else ""
+        cause = f"{failure.error_type}: {failure.error_message}" if failure.error_type else failure.error_message
+        self._future.fail(TaskFailedError(f"{self._what} failed{tries}: {cause}", failure))
+
+    def _again(self) -> None:
+        self.begin()
+
+
+def _starts_over(completion: CompleteOrchestration) -> bool:
+    return completion.status is Status.CONTINUED_AS_NEW
+
+
+def _user_line() -> tuple[str, int]:
+    """Where the code that is asking stands: the nearest frame outside this package."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("trio_durable._"):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
