@@ -1,0 +1,82 @@
+"""Work items made of events that are encoded already.
+
+The sidecar keeps every event as the bytes it was written as.  A work item is those bytes behind their field tags and
+lengths, joined: nothing in it is decoded or encoded again, whatever the length of the history.  Field numbers are those
+of WorkItem (1, 2, 10), WorkflowRequest (1, 2, 3, 4, 9), StringValue (1), CachedHistory (1) and
+GetInstanceHistoryResponse (1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import trio_durable_proto as pb
+from trio_durable_proto import codec
+
+from trio_durable._wire.requests import Activity, activity_to_pb
+
+__all__ = ["HEALTH_PING", "activity_item", "frame_past", "history_response", "turn_item"]
+
+_PAST = b"\x1a"
+_NEW = b"\x22"
+
+#: A work item that asks for nothing; workers which do not know it ignore it.
+HEALTH_PING = codec.encode(pb.WorkItem(health_ping=pb.HealthPing()))
+
+
+def frame_past(event: bytes) -> bytes:
+    """`event` as an entry of pastEvents; what the history keeps, so that joining is all that a turn costs."""
+    return _PAST + _varint(len(event)) + event
+
+
+def turn_item(
+    instance_id: str,
+    execution_id: str | None,
+    past: Sequence[bytes],
+    new: Iterable[bytes],
+    token: str,
+    *,
+    cached: int | None = None,
+) -> bytes:
+    """A WorkItem for a turn.
+
+    past: framed by `frame_past`; new: bare encoded events; cached: None, or how many events precede `past`.
+    """
+    parts = [_field(b"\x0a", instance_id.encode())]
+    if execution_id is not None:
+        parts.append(_field(b"\x12", _field(b"\x0a", execution_id.encode()) if execution_id else b""))
+    parts.extend(past)
+    parts.extend(_NEW + _varint(len(event)) + event for event in new)
+    if cached is not None:
+        parts.append(_field(b"\x4a", b"\x08" + _varint(cached) if cached else b""))
+    request = b"".join(parts)
+    return b"".join((b"\x0a", _varint(len(request)), request, _token(token)))
+
+
+def activity_item(activity: Activity, token: str) -> bytes:
+    """A WorkItem for an activity."""
+    return _field(b"\x12", codec.encode(activity_to_pb(activity))) + _token(token)
+
+
+def history_response(past: Iterable[bytes]) -> bytes:
+    """A GetInstanceHistoryResponse of events framed by `frame_past`; only the field's tag differs."""
+    return b"".join(b"\x0a" + event[1:] for event in past)
+
+
+def _token(token: str) -> bytes:
+    return _field(b"\x52", token.encode()) if token else b""
+
+
+def _field(tag: bytes, body: bytes) -> bytes:
+    return tag + _varint(len(body)) + body
+
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return bytes((number,))
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
