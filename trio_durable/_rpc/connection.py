@@ -1,0 +1,463 @@
+"""One HTTP/2 connection: grpclib's Connection, Stream, EventsProcessor and H2Protocol on Trio, over a mended h2.
+
+Everything here is sync except the three waits of a stream (for the peer's window, for a slot, for the writer); it never
+touches a socket.  Bytes come in through `Protocol.data_received` and go out through `transport.write`.
+
+What differs from grpclib, and why:
+
+- A graceful GOAWAY lets the streams it covers finish.  grpclib closes everything at once.
+- The peer's first SETTINGS are an event to wait for.  grpclib opens streams before it knows how many it may.
+- A stream that ended without trailers fails; in grpclib its caller waits for ever.
+- Unknown events are ignored, as RFC 9113 section 5.5 demands; grpclib raises NotImplementedError.
+- No answer is longer than the peer can read: frames that we are made to send (answers to PING, SETTINGS, resets) are
+  bounded by `Limits`, so that a hostile peer cannot make us hoard memory or burn time.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import trio
+from grpclib.config import Configuration
+from grpclib.const import Status
+from h2.config import H2Configuration
+from h2.errors import ErrorCodes
+from h2.events import (
+    ConnectionTerminated,
+    Event as H2Event,
+    PingReceived,
+    PriorityUpdated,
+    RemoteSettingsChanged,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+)
+from h2.exceptions import NoAvailableStreamIDError, ProtocolError, StreamClosedError
+from h2.settings import SettingCodes, Settings
+
+from . import seams
+from .failures import StreamLost, reset_failure
+from .limits import Limits
+from .parking import Buffer, Event, Slots
+
+__all__ = ["Connection", "EventsProcessor", "Protocol", "Stream"]
+
+log = logging.getLogger("trio_durable.rpc")
+
+_CHUNK = 64 * 1024  # the largest DATA frame we make, however much the peer allows: streams take turns
+
+
+class Stream(seams.H2StreamBase):
+    """One call's HTTP/2 stream."""
+
+    connection: Connection
+    buffer: Buffer  # type: ignore[assignment]
+    on_terminated: Callable[[], None] | None = None
+    error: StreamLost | None = None
+
+    def __init__(
+        self, connection: Connection, h2_connection: seams.H2, transport: Any, *, stream_id: int | None, wrapper: Any
+    ) -> None:
+        self.connection = connection
+        self._h2_connection = h2_connection
+        self._transport = transport
+        self.wrapper = wrapper
+        self.headers = None
+        self.trailers = None
+        self.window_updated = Event()  # type: ignore[assignment]
+        self.headers_received = Event()  # type: ignore[assignment]
+        self.trailers_received = Event()  # type: ignore[assignment]
+        if stream_id is not None:
+            self.init_stream(stream_id, connection)
+
+    def init_stream(self, stream_id: int, connection: Any) -> None:
+        self.id = stream_id
+        self.buffer = Buffer(partial(connection.ack, stream_id))
+        connection.streams_started += 1
+        self.created = connection.last_stream_created = trio.current_time()
+
+    async def send_request(
+        self, headers: list[tuple[str, str]], end_stream: bool = False, *, _processor: Any
+    ) -> Callable[[], None]:
+        """Open the stream when the peer has a slot for it.  Raises `StreamLost(refused=True)` if none will come."""
+        connection = self.connection
+        await connection.slots.acquire()
+        try:
+            await connection.write_ready.wait()
+            if connection.draining or connection.is_closing():
+                raise StreamLost("the connection is going away and takes no new calls", refused=True)
+            try:
+                stream_id = self._h2_connection.get_next_available_stream_id()
+            except NoAvailableStreamIDError:
+                _processor.retire("its stream ids are used up")
+                raise StreamLost("the connection has no stream ids left", refused=True) from None
+            try:
+                self._h2_connection.send_headers(stream_id, headers, end_stream=end_stream)
+            except ProtocolError as error:
+                raise StreamLost(f"the call could not be opened: {error}", refused=True) from error
+            self.init_stream(stream_id, connection)
+            release: Callable[[], None] = _processor.register(self)
+        finally:
+            connection.slots.done()
+        connection.flush()
+        connection.headers_send_process()
+        return release
+
+    async def send_headers(self, headers: list[tuple[str, str]], end_stream: bool = False) -> None:
+        try:
+            await super().send_headers(headers, end_stream)
+        except ProtocolError as error:
+            raise self._lost(error) from error
+
+    async def send_data(self, data: bytes, end_stream: bool = False) -> None:
+        """Send `data` as the peer's windows and our writer allow."""
+        h2c, connection, stream_id = self._h2_connection, self.connection, self.id
+        assert stream_id is not None
+        size = len(data)
+        view = memoryview(data)
+        position = 0
+        try:
+            while True:
+                await connection.write_ready.wait()
+                if self.error is not None:
+                    raise self.error.fresh()
+                window = h2c.local_flow_control_window(stream_id)
+                if window <= 0 and size:
+                    self.window_updated.clear()
+                    await self.window_updated.wait()
+                    continue
+                end = min(size, position + min(window, h2c.max_outbound_frame_size, _CHUNK)) if size else 0
+                last = end == size
+                chunk = data if last and not position else view[position:end]
+                h2c.send_data(stream_id, chunk, end_stream=end_stream and last)
+                connection.flush()
+                position = end
+                if last:
+                    break
+        except ProtocolError as error:
+            raise self._lost(error) from error
+        self.data_sent += size
+        connection.data_sent += size
+        connection.data_send_process()
+        if len(connection.active) <= 2:
+            # Few calls: latency counts, send now.  Many: the writer gathers a whole scheduler batch into one system call.
+            self._transport.flush_now()
+
+    async def end(self) -> None:
+        try:
+            await super().end()
+        except ProtocolError as error:
+            raise self._lost(error) from error
+
+    def reset_nowait(self, error_code: ErrorCodes | None = None) -> None:
+        """RST_STREAM, now; CANCEL from a client, NO_ERROR from a server unless told otherwise."""
+        assert self.id is not None
+        code = self.connection.reset_code if error_code is None else error_code
+        try:
+            self._h2_connection.reset_stream(self.id, error_code=code)
+        except ProtocolError:
+            return  # closed already: nothing to reset
+        self.connection.flush()
+
+    async def reset(self, error_code: ErrorCodes | None = None) -> None:  # type: ignore[override]
+        self.reset_nowait(error_code)
+
+    def __ended__(self) -> None:
+        self.buffer.eof()
+        if self.connection.client_side and not self.trailers_received.is_set():
+            lost = StreamLost("the response ended without a status: the peer is not a gRPC server, or broke off")
+            self.headers_received.fail(lost)  # type: ignore[attr-defined]
+            self.trailers_received.fail(lost)  # type: ignore[attr-defined]
+
+    def __terminated__(self, reason: str | StreamLost) -> None:
+        error = reason if isinstance(reason, StreamLost) else StreamLost(reason)
+        if self.error is None:
+            self.error = error
+        for event in (self.window_updated, self.headers_received, self.trailers_received):
+            event.fail(error)  # type: ignore[attr-defined]
+        if self.id is not None:
+            self.buffer.fail(error)
+        if self.on_terminated is not None:
+            self.on_terminated()
+
+    def _lost(self, error: Exception) -> StreamLost:
+        """h2 refused to send: the stream is closed, and `self.error` knows why if the peer told us."""
+        if self.error is not None:
+            return self.error.fresh()
+        return StreamLost(f"the stream is closed: {error}" if not isinstance(error, StreamClosedError) else "the stream is closed")
+
+
+class Connection(seams.ConnectionBase):
+    """The state that all streams of a connection share."""
+
+    write_ready: Event  # type: ignore[assignment]
+
+    def __init__(self, h2c: seams.H2, transport: Any, *, config: Configuration, client_side: bool, peer: str) -> None:
+        self._connection = h2c
+        self._transport = transport
+        self._config = config
+        self.client_side = client_side
+        self.peer_name = peer
+        self.reset_code = ErrorCodes.CANCEL if client_side else ErrorCodes.NO_ERROR
+        self.active: dict[int, Any] = {}  # the processor's streams
+        self.write_ready = Event()
+        self.write_ready.set()
+        self.stream_close_waiter = Event()  # type: ignore[assignment]  # grpclib sets it on release; we use slots
+        self.settings_received = Event()
+        self.ping_acked = Event()
+        self.slots = Slots(self._free_slots)
+        self.draining = False
+        self.last_heard = trio.current_time()
+
+    def create_stream(self, *, stream_id: int | None = None, wrapper: Any = None) -> Stream:
+        return Stream(self, self._connection, self._transport, stream_id=stream_id, wrapper=wrapper)
+
+    def _free_slots(self) -> int:
+        return self._connection.remote_settings.max_concurrent_streams - len(self.active)
+
+    def initialize(self) -> None:
+        """Nothing: keepalive is a task of the transport's (keepalive.py), not a chain of loop callbacks."""
+
+    def flush(self) -> None:
+        transport = self.__dict__.get("_transport")
+        if transport is not None:
+            data = self._connection.data_to_send()
+            if data:
+                transport.write(data)
+
+    def ack(self, stream_id: int, size: int) -> None:
+        if size and "_transport" in self.__dict__:
+            try:
+                self._connection.acknowledge_received_data(size, stream_id)
+            except ProtocolError:
+                return  # the stream, or the connection, is closed: nobody waits for the window
+            self.flush()
+
+    def headers_send_process(self) -> None:
+        """grpclib counts pings here; keepalive.py does not need it."""
+
+    def data_send_process(self) -> None:
+        """grpclib counts pings here; keepalive.py does not need it."""
+
+    def ping(self) -> None:
+        self.ping_acked.clear()
+        try:
+            self._connection.ping(struct.pack("!Q", int(trio.current_time() * 1e6) & 0xFFFFFFFFFFFFFFFF))
+        except ProtocolError:
+            return  # the connection is closed already
+        self.flush()
+
+    def ping_ack_process(self) -> None:
+        self.ping_acked.set()
+
+    def go_away(self, code: ErrorCodes = ErrorCodes.NO_ERROR, text: bytes = b"") -> None:
+        """Send GOAWAY and stay able to finish the streams in flight."""
+        if "_transport" in self.__dict__:
+            self._connection.say_goodbye(code, text)
+            self.flush()
+
+
+class EventsProcessor(seams.EventsProcessorBase):
+    """h2's events, each to its stream."""
+
+    connection: Connection
+    on_idle: Callable[[], None] | None = None
+
+    def __init__(self, handler: Any, connection: Connection, limits: Limits | None) -> None:
+        super().__init__(handler, connection)
+        connection.active = self.streams
+        self._limits = limits
+        self.closed = False
+
+    def process(self, event: H2Event) -> None:
+        if self.closed:
+            return
+        process = self.processors.get(event.__class__)
+        if process is not None:  # what we do not know we must ignore (RFC 9113 section 5.5)
+            process(event)
+
+    def register(self, stream: Any) -> Callable[[], None]:
+        release_base = super().register(stream)
+
+        def release() -> None:
+            if self.streams.get(stream.id) is not stream:
+                return
+            release_base()
+            self.connection.slots.wake()
+            if not self.streams:
+                if self.connection.draining:
+                    self.close("the connection was drained after GOAWAY")
+                if self.on_idle is not None:
+                    self.on_idle()
+
+        return release
+
+    def retire(self, why: str) -> None:
+        """No new streams on this connection; those in flight go on, and the last one closes it."""
+        connection = self.connection
+        if connection.draining:
+            return
+        connection.draining = True
+        self.handler.close()  # the channel opens another connection for the next call
+        connection.slots.fail(StreamLost(f"the connection is being retired: {why}", refused=True))
+        if not self.streams:
+            self.close(f"the connection was retired: {why}")
+
+    def close(self, reason: str | StreamLost = "the connection was closed") -> None:
+        if self.closed:
+            return
+        self.closed = True
+        lost = reason if isinstance(reason, StreamLost) else StreamLost(f"{reason} ({self.connection.peer_name})")
+        connection = self.connection
+        connection.close()
+        self.handler.close()
+        for stream in list(self.streams.values()):
+            stream.__terminated__(lost)  # type: ignore[arg-type]
+        never_sent = StreamLost(lost.message, status=lost.status, refused=True)
+        connection.write_ready.clear()
+        connection.write_ready.fail(lost)
+        connection.slots.fail(never_sent)
+        connection.settings_received.fail(lost)
+        self.processors.clear()
+        if self.on_idle is not None:
+            self.on_idle()
+
+    def abuse(self, what: str) -> None:
+        """The peer overdoes it: say so and hang up."""
+        log.warning("closing the connection of %s: %s", self.connection.peer_name, what)
+        self.connection.go_away(ErrorCodes.ENHANCE_YOUR_CALM, what.encode())
+        self.close(what)
+
+    # -- events
+
+    def process_request_received(self, event: RequestReceived) -> None:
+        if self._limits is not None and (self.connection.draining or not self._limits.admit(self.handler.load())):
+            self._refuse(event.stream_id)
+            return
+        super().process_request_received(event)
+
+    def _refuse(self, stream_id: int) -> None:
+        try:
+            self.connection._connection.reset_stream(stream_id, error_code=ErrorCodes.REFUSED_STREAM)
+        except ProtocolError:
+            return
+        self._charge("too many refused streams")
+
+    def _charge(self, what: str) -> None:
+        if self._limits is not None and not self._limits.charge():
+            self.abuse(what)
+
+    def process_remote_settings_changed(self, event: RemoteSettingsChanged) -> None:
+        super().process_remote_settings_changed(event)
+        self.connection.settings_received.set()
+        self.connection.slots.wake()
+        self._charge("too many SETTINGS")
+
+    def process_ping_received(self, event: PingReceived) -> None:
+        self._charge("too many PINGs")
+
+    def process_priority_updated(self, event: PriorityUpdated) -> None:
+        self._charge("too many PRIORITY frames")
+
+    def process_stream_ended(self, event: StreamEnded) -> None:
+        super().process_stream_ended(event)
+
+    def process_stream_reset(self, event: StreamReset) -> None:
+        stream = self.streams.get(event.stream_id)
+        connection = self.connection
+        connection.streams_failed += 1
+        if event.remote_reset:
+            self._charge("too many reset streams")
+        if stream is None:
+            return
+        if event.remote_reset:
+            lost = reset_failure(event.error_code, connection.peer_name)
+        else:
+            lost = StreamLost(f"{connection.peer_name} broke the rules of HTTP/2 on this stream")
+        stream.__terminated__(lost)  # type: ignore[arg-type]
+
+    def process_connection_terminated(self, event: ConnectionTerminated) -> None:
+        """GOAWAY.  Streams above its last id were not seen by the peer; a graceful one lets the others finish."""
+        peer = self.connection.peer_name
+        last = event.last_stream_id if event.last_stream_id is not None else 0
+        text = event.additional_data.decode("ascii", "replace") if event.additional_data else ""
+        try:
+            name = ErrorCodes(event.error_code).name  # type: ignore[arg-type]
+        except ValueError:
+            name = str(event.error_code)
+        if self.connection.client_side:
+            for stream_id in [key for key in self.streams if key > last]:
+                self.streams[stream_id].__terminated__(  # type: ignore[arg-type]
+                    StreamLost(f"{peer} is going away and has not seen the call", refused=True)  # type: ignore[arg-type]
+                )
+        if event.error_code == ErrorCodes.NO_ERROR:
+            self.retire(f"{peer} is going away{f': {text}' if text else ''}")
+            return
+        status = Status.RESOURCE_EXHAUSTED if event.error_code == ErrorCodes.ENHANCE_YOUR_CALM and self.streams else None
+        why = f"{peer} closed the connection: GOAWAY {name}{f' {text}' if text else ''}"
+        if "too_many_pings" in text:
+            why += "; its limit on keepalive pings is stricter than ours: raise Keepalive(time=...)"
+            log.warning("%s", why)
+            self.handler.too_many_pings()
+        self.close(StreamLost(why, status=status or Status.UNAVAILABLE))
+
+
+class Protocol(seams.H2ProtocolBase):
+    """Bytes in, events out.  One per connection."""
+
+    connection: Connection
+    processor: EventsProcessor
+
+    def __init__(
+        self, handler: Any, config: Configuration, h2_config: H2Configuration, *, peer: str, limits: Limits | None = None
+    ) -> None:
+        super().__init__(handler, config, h2_config)
+        self.peer_name = peer
+        self.limits = limits
+
+    def connection_made(self, transport: Any) -> None:
+        client_side = self.h2_config.client_side
+        h2c = seams.H2(config=self.h2_config)
+        # Set before the first SETTINGS frame, so that it carries them: one frame, no second round.
+        initial = {
+            SettingCodes.INITIAL_WINDOW_SIZE: self.config.http2_stream_window_size,
+            SettingCodes.MAX_HEADER_LIST_SIZE: h2c.DEFAULT_MAX_HEADER_LIST_SIZE,
+        }
+        if client_side:
+            initial[SettingCodes.ENABLE_PUSH] = 0
+        if self.limits is not None:
+            initial[SettingCodes.MAX_CONCURRENT_STREAMS] = self.limits.max_concurrent_streams
+        h2c.local_settings = Settings(client=client_side, initial_values=initial)
+        h2c.initiate_connection()
+        extra = self.config.http2_connection_window_size - 65535
+        if extra > 0:
+            h2c.increment_flow_control_window(extra)
+        self.connection = Connection(h2c, transport, config=self.config, client_side=client_side, peer=self.peer_name)
+        self.connection.flush()
+        self.processor = EventsProcessor(self.handler, self.connection, self.limits)
+
+    def data_received(self, data: bytes) -> None:
+        connection, processor = self.connection, self.processor
+        connection.last_heard = trio.current_time()
+        try:
+            events = connection.feed(data)
+            connection.flush()  # acknowledgements of SETTINGS and PING come first
+            for event in events:
+                processor.process(event)
+        except ProtocolError as error:
+            connection.flush()  # h2 has prepared the GOAWAY
+            processor.close(f"the peer broke the rules of HTTP/2: {error or type(error).__name__}")
+        except Exception as error:  # hpack, hyperframe and text decoding have errors of their own for bad input
+            log.debug("unexpected error in HTTP/2 input of %s", self.peer_name, exc_info=True)
+            connection.go_away(ErrorCodes.PROTOCOL_ERROR)
+            processor.close(f"the peer sent something that is not HTTP/2: {type(error).__name__}: {error}")
+        else:
+            connection.flush()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        detail = f": {exc}" if exc is not None else ""
+        self.processor.close(f"the connection was lost{detail}")
