@@ -1,7 +1,7 @@
 """Messages of the protocol <-> _core's events, actions and requests.
 
-Pure: one function per message and direction, no I/O, no clock.  The word "workflow" of the newest protocol lives here and
-in the generated package, and is translated here.  Dialects differ only in this room.
+Pure: one function per message and direction, no I/O, no clock.  The word "workflow" of the newest protocol lives here
+and in the generated package, and is translated here.  Dialects differ only in this room.
 
     presence.py   which fields of a message are there
     times.py      timestamps

@@ -1,0 +1,483 @@
+"""The service half: actions in, events out.
+
+An `Instance` is one orchestration instance as the service sees it.  It keeps no history of its own (whoever stores it
+does); it folds history into what the next decision needs: has it started, is it suspended, which ids were asked for,
+which of them were answered, which children are still out.
+
+A turn has two steps, and nothing changes before the second:
+
+    begin(inbox)      what the worker is to be told: the clock, then every arrived event that is not a duplicate
+    complete(turn)    what the worker's actions do: events for history, tasks, timers, messages to other instances
+
+An answer that never comes, or comes from a worker that was lost, therefore costs nothing: `begin` again.
+
+Rules it holds (the protocol's, section numbers of the protocol's description in `docs/`):
+- Each action is confirmed by an event with the action's id.  A turn that asks for an id twice has lost its way; the
+  instance fails with a message that says so, because a refusal would be retried for ever.
+- One answer per (kind, id); later ones, and answers to what was never asked for, are dropped.
+- Terminate wins over continue-as-new and over a worker that ignores it; a completion that was made first wins over both.
+- Continue-as-new loses every other action of its turn, keeps name and parent, and begins a new execution.
+- A parent hears of a child's end once; of a terminated child as a failure without details.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from trio_durable._core import actions as ac
+from trio_durable._core import events as ev
+from trio_durable._core.events import Event, Status
+from trio_durable._core.failures import FailureDetails
+from trio_durable._core.ledger import ANSWERS, CONFIRMS, KIND_OF, Kind, answered_id
+
+__all__ = ["Instance", "Message", "Outcome", "TurnPlan", "child_instance_id"]
+
+#: The protocol's number for "no worker at hand has the version this instance is pinned to".
+VERSION_NOT_AVAILABLE = 1
+
+#: The id of events that no action asked for.
+NO_ID = -1
+
+
+@dataclass(slots=True)
+class Message:
+    """An event for another instance's inbox; an ExecutionStarted creates that instance.
+
+    execution_id: the execution it is meant for; None means whichever is current.
+    """
+
+    to: str
+    event: Event
+    execution_id: str | None = None
+
+
+@dataclass(slots=True)
+class TurnPlan:
+    """What a worker is to be told.  Without `events` there is nothing to run.
+
+    taken: how many of the inbox's events this turn uses up, duplicates included.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    taken: int = 0
+    dropped: list[Event] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a turn did; all of it becomes true together or not at all.
+
+    history: events to append.  When `continued`, the old history is discarded first and `inbox` is what the next
+    execution begins with.  When `stalled` is set nothing else is, and the turn's events stay in the inbox.
+    """
+
+    history: list[Event] = field(default_factory=list)
+    tasks: list[ev.TaskScheduled] = field(default_factory=list)
+    timers: list[ev.TimerCreated] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    continued: bool = False
+    inbox: list[Event] = field(default_factory=list)
+    stalled: ev.ExecutionStalled | None = None
+
+
+class _ProtocolError(Exception):
+    """A worker's actions make no sense; the instance fails with this text."""
+
+
+def child_instance_id(parent: str, action_id: int) -> str:
+    """The id of a child that was created without one: the parent's id and the action's, in four hexadecimal digits."""
+    return f"{parent}:{action_id & 0xFFFF:04x}"
+
+
+class Instance:
+    """One orchestration instance, service side.
+
+    instance_id: its id.  custom_status: raw JSON or None, as the last turn left it.
+    tight_generations: how many executions in a row continued as new in their first turn, taking in nothing from outside.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_asked",
+        "_children",
+        "_suspended",
+        "completed",
+        "completed_at",
+        "continued",
+        "custom_status",
+        "instance_id",
+        "last_updated_at",
+        "patches",
+        "stalled",
+        "started",
+        "started_at",
+        "tight_generations",
+        "version",
+    )
+
+    def __init__(self, instance_id: str) -> None:
+        self.instance_id = instance_id
+        self.custom_status: str | None = None
+        self.tight_generations = 0
+        self.continued = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self.started: ev.ExecutionStarted | None = None
+        self.started_at: int | None = None
+        self.last_updated_at = 0
+        self.completed: ev.ExecutionCompleted | None = None
+        self.completed_at: int | None = None
+        self.stalled: ev.ExecutionStalled | None = None
+        self.version: str | None = None
+        self.patches: list[str] = []
+        self._suspended = False
+        self._asked: set[tuple[Kind, int]] = set()
+        self._answered: set[tuple[Kind, int]] = set()
+        self._children: dict[int, str] = {}
+
+    @classmethod
+    def restore(cls, instance_id: str, history: Iterable[Event], *, custom_status: str | None = None) -> Instance:
+        """The instance that has `history` behind it."""
+        instance = cls(instance_id)
+        instance.custom_status = custom_status
+        for event in history:
+            instance._apply(event)
+        return instance
+
+    @property
+    def status(self) -> Status:
+        if self.completed is not None:
+            return self.completed.status
+        if self.stalled is not None:
+            return Status.STALLED
+        if self.started is None:
+            return Status.RUNNING if self.continued else Status.PENDING
+        return Status.SUSPENDED if self._suspended else Status.RUNNING
+
+    @property
+    def execution_id(self) -> str | None:
+        """The current execution's id; None before the first turn is over."""
+        return None if self.started is None else self.started.execution_id
+
+    @property
+    def open_children(self) -> list[str]:
+        """Instance ids of the children whose end this execution has not heard of, in order of creation."""
+        return list(self._children.values())
+
+    # -- a turn ------------------------------------------------------------------------------------------------------
+
+    def begin(self, inbox: Sequence[Event], *, now: int) -> TurnPlan:
+        """Plan a turn over everything that has arrived.  Changes nothing.
+
+        A plan without events runs no turn: either every event was a duplicate (`taken` says how many to throw away), or
+        the instance has ended, or it has not been started (then `taken` is 0 and the events wait).
+        """
+        if self.completed is not None:
+            return TurnPlan([], len(inbox), list(inbox))
+        started = self.started is not None
+        answered: set[tuple[Kind, int]] = set()
+        accepted: list[Event] = []
+        dropped: list[Event] = []
+        for event in inbox:
+            if isinstance(event, ev.ExecutionStarted):
+                duplicate = started
+                started = True
+            else:
+                kind = ANSWERS.get(type(event))
+                if kind is None:
+                    duplicate = False
+                else:
+                    key = (kind, answered_id(event))
+                    duplicate = key not in self._asked or key in self._answered or key in answered
+                    answered.add(key)
+            (dropped if duplicate else accepted).append(event)
+        if not started:
+            return TurnPlan()
+        if not accepted:
+            return TurnPlan([], len(inbox), dropped)
+        return TurnPlan([ev.OrchestratorStarted(NO_ID, now), *accepted], len(inbox), dropped)
+
+    def complete(
+        self,
+        plan: TurnPlan,
+        actions: Sequence[ac.Action],
+        *,
+        now: int,
+        new_id: Callable[[], str],
+        custom_status: str | None = None,
+        version: str | None = None,
+        patches: tuple[str, ...] = (),
+    ) -> Outcome:
+        """Carry out a worker's answer to `plan`.
+
+        new_id makes the execution ids of new executions.  custom_status is the whole truth: None clears it.  version and
+        patches are recorded in the turn's OrchestratorStarted.
+        """
+        terminate = next((event for event in plan.events if isinstance(event, ev.ExecutionTerminated)), None)
+        if terminate is None and any(isinstance(action, ac.VersionNotAvailable) for action in actions):
+            return self._stall(now)
+        first_turn = self.started is None
+        events = list(plan.events)
+        if (version is not None or patches) and isinstance(events[0], ev.OrchestratorStarted):
+            events[0] = replace(events[0], version=version, patches=patches)
+        for event in events:
+            self._apply(event)
+        self.stalled = None
+        self.custom_status = custom_status
+
+        outcome = Outcome(history=events)
+        try:
+            for action in actions:
+                if self._act(outcome, action, now, new_id, terminate) and outcome.continued:
+                    return self._continue(outcome, action, now, new_id, first_turn)
+        except _ProtocolError as error:
+            if self.completed is None:  # otherwise the end was made first, and stands
+                self._give_up(outcome)
+                failure = FailureDetails("OrchestrationProtocolError", str(error), non_retriable=True)
+                self._end(outcome, ac.CompleteOrchestration(NO_ID, Status.FAILED, failure=failure), now)
+        if terminate is not None and self.completed is None:
+            self._give_up(outcome)
+            self._end(outcome, ac.CompleteOrchestration(NO_ID, Status.TERMINATED, terminate.input), now)
+        if terminate is not None and terminate.recurse:
+            for child in self._children.values():
+                event = ev.ExecutionTerminated(NO_ID, now, terminate.input, recurse=True)
+                outcome.messages.append(Message(child, event))
+        return outcome
+
+    def _stall(self, now: int) -> Outcome:
+        wanted = f"version {self.version!r}" if self.version is not None else "the version it asks for"
+        self.stalled = ev.ExecutionStalled(
+            NO_ID, now, VERSION_NOT_AVAILABLE, f"No connected worker has {wanted} of this orchestration."
+        )
+        return Outcome(stalled=self.stalled)
+
+    def _act(
+        self,
+        outcome: Outcome,
+        action: ac.Action,
+        now: int,
+        new_id: Callable[[], str],
+        terminate: ev.ExecutionTerminated | None,
+    ) -> bool:
+        """Carry out one action; True if it was a completion that took effect."""
+        kind = KIND_OF.get(type(action))
+        if kind is not None and (kind, action.id) in self._asked:
+            raise _ProtocolError(
+                f"The turn of {self.instance_id!r} asks for {kind.value} #{action.id}, which history holds already: the"
+                " code took another path than the one recorded. Expected: a new id for each new action. Check the"
+                " orchestrator for non-deterministic code or a change that needs a new version."
+            )
+        match action:
+            case ac.ScheduleTask():
+                task = self._task(action, now)
+                outcome.tasks.append(task)
+                self._record(outcome, task)
+            case ac.CreateTimer():
+                timer = ev.TimerCreated(action.id, now, action.fire_at, action.name, action.origin)
+                outcome.timers.append(timer)
+                self._record(outcome, timer)
+            case ac.CreateChild():
+                self._create_child(outcome, action, now, new_id)
+            case ac.CreateDetached():
+                self._create_detached(outcome, action, now, new_id)
+            case ac.SendEvent():
+                self._record(outcome, ev.EventSent(action.id, now, action.instance_id, action.name, action.data))
+                raised = ev.EventRaised(NO_ID, now, action.name, action.data)
+                outcome.messages.append(Message(action.instance_id, raised))
+            case ac.TerminateInstance():
+                terminated = ev.ExecutionTerminated(NO_ID, now, action.reason, action.recurse)
+                outcome.messages.append(Message(action.instance_id, terminated))
+            case ac.CompleteOrchestration():
+                if self.completed is not None:
+                    return False
+                if action.status is Status.CONTINUED_AS_NEW:
+                    outcome.continued = terminate is None
+                    return outcome.continued
+                if not action.status.is_terminal:
+                    raise _ProtocolError(
+                        f"The turn ends {self.instance_id!r} with status {action.status.name}, which is no end."
+                        " Expected COMPLETED, FAILED, TERMINATED, CANCELED or CONTINUED_AS_NEW."
+                    )
+                self._end(outcome, action, now)
+                return True
+            case ac.VersionNotAvailable():
+                pass  # only beside a terminate, which needs no version
+            case _:
+                what = action.kind if isinstance(action, ac.UnknownAction) else type(action).__name__
+                raise _ProtocolError(
+                    f"The turn of {self.instance_id!r} asks for {what} (action #{action.id}), which this sidecar cannot"
+                    " do. Expected an action of the Dapr dialect of the protocol. Update the sidecar or the worker."
+                )
+        return False
+
+    def _task(self, action: ac.ScheduleTask, now: int) -> ev.TaskScheduled:
+        return ev.TaskScheduled(
+            action.id,
+            now,
+            name=action.name,
+            input=action.input,
+            version=action.version,
+            task_execution_id=action.task_execution_id,
+            trace_context=self.started.trace_context if self.started else None,
+            history_scope=action.history_scope,
+            router=action.router,
+        )
+
+    def _create_child(self, outcome: Outcome, action: ac.CreateChild, now: int, new_id: Callable[[], str]) -> None:
+        assert self.started is not None
+        child_id = action.instance_id or child_instance_id(self.instance_id, action.id)
+        trace = self.started.trace_context
+        created = ev.ChildCreated(
+            action.id,
+            now,
+            instance_id=child_id,
+            name=action.name,
+            input=action.input,
+            version=action.version,
+            trace_context=trace,
+            history_scope=action.history_scope,
+            retry_parent_instance_id=action.retry_parent_instance_id,
+            router=action.router,
+        )
+        self._record(outcome, created)
+        parent = ev.ParentInstance(
+            task_scheduled_id=action.id,
+            instance_id=self.instance_id,
+            execution_id=self.started.execution_id,
+            name=self.started.name,
+            version=self.started.version,
+            app_id=action.router.source_app_id or None if action.router is not None else None,
+        )
+        started = ev.ExecutionStarted(
+            NO_ID,
+            now,
+            name=action.name,
+            input=action.input,
+            instance_id=child_id,
+            execution_id=new_id(),
+            version=action.version,
+            parent=parent,
+            trace_context=trace,
+            router=action.router,
+        )
+        outcome.messages.append(Message(child_id, started))
+
+    def _create_detached(
+        self, outcome: Outcome, action: ac.CreateDetached, now: int, new_id: Callable[[], str]
+    ) -> None:
+        assert self.started is not None
+        if not action.instance_id:
+            raise _ProtocolError(
+                f"The turn of {self.instance_id!r} starts a detached {action.name!r} (action #{action.id}) without an"
+                " instance id. Expected one: the sidecar must not choose it, or a repeated turn would start another."
+            )
+        self._record(outcome, ev.DetachedCreated(action.id, now, action.instance_id, action.router))
+        started = ev.ExecutionStarted(
+            NO_ID,
+            now,
+            name=action.name,
+            input=action.input,
+            instance_id=action.instance_id,
+            execution_id=action.execution_id or new_id(),
+            version=action.version,
+            scheduled_start=action.scheduled_start,
+            trace_context=action.trace_context or self.started.trace_context,
+            tags=dict(action.tags),
+            router=action.router,
+        )
+        outcome.messages.append(Message(action.instance_id, started))
+
+    def _end(self, outcome: Outcome, action: ac.CompleteOrchestration, now: int) -> None:
+        """The instance is over; tell its parent."""
+        self._record(outcome, ev.ExecutionCompleted(action.id, now, action.status, action.result, action.failure))
+        parent = self.started.parent if self.started is not None else None
+        if parent is None:
+            return
+        answer: Event
+        if action.status is Status.COMPLETED:
+            answer = ev.ChildCompleted(NO_ID, now, parent.task_scheduled_id, action.result)
+        else:
+            answer = ev.ChildFailed(NO_ID, now, parent.task_scheduled_id, action.failure)
+        outcome.messages.append(Message(parent.instance_id, answer, parent.execution_id))
+
+    def _give_up(self, outcome: Outcome) -> None:
+        """Drop what this turn asked for, and the events that confirmed it: the instance ends without them."""
+        for event in outcome.history:
+            row = CONFIRMS.get(type(event))
+            if row is not None:
+                self._asked.discard((row.kind, event.event_id))
+                self._children.pop(event.event_id, None)
+        outcome.history = [e for e in outcome.history if type(e) not in CONFIRMS and type(e) is not ev.EventSent]
+        outcome.tasks.clear()
+        outcome.timers.clear()
+        outcome.messages.clear()
+
+    def _continue(
+        self, outcome: Outcome, action: ac.Action, now: int, new_id: Callable[[], str], first_turn: bool
+    ) -> Outcome:
+        """Begin the next execution; everything else the turn asked for is lost."""
+        assert isinstance(action, ac.CompleteOrchestration)
+        assert self.started is not None
+        old = self.started
+        started = ev.ExecutionStarted(
+            NO_ID,
+            now,
+            name=old.name,
+            input=action.result,
+            instance_id=self.instance_id,
+            execution_id=new_id(),
+            version=action.new_version,
+            parent=old.parent,
+            tags=dict(old.tags),
+            router=old.router,
+        )
+        self.tight_generations = self.tight_generations + 1 if first_turn else 0
+        self._reset()
+        self.continued = True
+        self.last_updated_at = now
+        return Outcome(continued=True, inbox=[started, *action.carryover])
+
+    # -- folding history ---------------------------------------------------------------------------------------------
+
+    def _record(self, outcome: Outcome, event: Event) -> None:
+        outcome.history.append(event)
+        self._apply(event)
+
+    def _apply(self, event: Event) -> None:
+        """Take one event of history into account."""
+        self.last_updated_at = event.timestamp
+        cls = type(event)
+        kind = ANSWERS.get(cls)
+        if kind is not None:
+            number = answered_id(event)
+            self._answered.add((kind, number))
+            if kind is Kind.CHILD:
+                self._children.pop(number, None)
+            return
+        row = CONFIRMS.get(cls)
+        if row is not None:
+            self._asked.add((row.kind, event.event_id))
+            if isinstance(event, ev.ChildCreated):
+                self._children[event.event_id] = event.instance_id
+            return
+        match event:
+            case ev.OrchestratorStarted():
+                if self.started_at is None:
+                    self.started_at = event.timestamp
+                if event.version is not None and self.version is None:
+                    self.version = event.version
+                self.patches.extend(event.patches)
+            case ev.ExecutionStarted():
+                self.started = event
+                self.version = event.version if self.version is None else self.version
+            case ev.ExecutionSuspended():
+                self._suspended = True
+            case ev.ExecutionResumed():
+                self._suspended = False
+            case ev.ExecutionCompleted():
+                self.completed = event
+                self.completed_at = event.timestamp
+            case _:
+                pass  # nothing that later decisions depend on
