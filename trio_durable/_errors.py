@@ -16,7 +16,9 @@ __all__ = [
     "AlreadyExistsError",
     "DurableError",
     "NonDeterminismError",
+    "NonRetryableError",
     "NotFoundError",
+    "NotRegisteredError",
     "OrchestrationFailedError",
     "PayloadError",
     "RegistrationError",
@@ -78,6 +80,14 @@ class OrchestrationFailedError(_FailedError):
 
 class NonDeterminismError(DurableError):
     """The code and the recorded history disagree about what was done."""
+
+
+class NonRetryableError(DurableError):
+    """Raise this (or a subclass) from an activity or a child orchestration to say that trying again cannot help."""
+
+
+class NotRegisteredError(DurableError):
+    """History names an orchestrator or an activity that this worker does not have."""
 
 
 class PayloadError(DurableError):

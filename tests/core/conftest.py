@@ -9,7 +9,7 @@ import pytest
 
 from trio_durable._core import events as ev
 from trio_durable._core.actions import Action, CompleteOrchestration, CreateChild, CreateTimer, ScheduleTask
-from trio_durable._core.replay import Replay, Turn
+from trio_durable._core.replay import Replay, Outcome
 
 SECOND = 1_000_000_000
 Main = Callable[[Replay], Coroutine[Any, Any, str | None]]
@@ -42,7 +42,7 @@ class Script:
         self.now = 1_000 * SECOND
         self.replay = self._fresh()
         self.seen = 0
-        self.turns: list[Turn] = []
+        self.turns: list[Outcome] = []
 
     def _fresh(self) -> Replay:
         def start(started: ev.ExecutionStarted, replay: Replay) -> Coroutine[Any, Any, str | None]:
@@ -50,7 +50,7 @@ class Script:
 
         return Replay("i", start)
 
-    def turn(self, *new: ev.Event, seconds: float = 1) -> Turn:
+    def turn(self, *new: ev.Event, seconds: float = 1) -> Outcome:
         self.now += int(seconds * SECOND)
         news = [ev.OrchestratorStarted(-1, self.now), *new]
         if self.crash:
@@ -67,7 +67,7 @@ class Script:
         self.turns.append(turn)
         return turn
 
-    def start(self, input: str | None = None) -> Turn:
+    def start(self, input: str | None = None) -> Outcome:
         return self.turn(ev.ExecutionStarted(-1, self.now, "main", input, "i", "e1"))
 
     def done(self, number: int, result: str | None = None) -> ev.Event:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
-from trio_durable._errors import _FailedError
+from trio_durable._errors import NonRetryableError, _FailedError
 
 __all__ = ["FailureDetails"]
 
@@ -53,7 +53,7 @@ class FailureDetails:
                 error_message=str(link),
                 stack_trace="".join(traceback.format_exception(type(link), link, link.__traceback__, chain=False)),
                 inner=inner,
-                non_retriable=non_retriable if link is error else False,
+                non_retriable=(non_retriable or isinstance(error, NonRetryableError)) if link is error else False,
             )
         assert details is not None
         return details

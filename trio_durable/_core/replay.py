@@ -69,7 +69,7 @@ from trio_durable._core.retry import RetryPolicy
 from trio_durable._core.scheduler import Scheduler, Task
 from trio_durable._errors import NonDeterminismError, TaskFailedError
 
-__all__ = ["GUID_NAMESPACE", "OrchestratorMissing", "Replay", "Turn"]
+__all__ = ["GUID_NAMESPACE", "OrchestratorMissing", "Outcome", "Replay"]
 
 #: The namespace of the name-based UUIDs that the .NET, Go and Python SDKs of this protocol share.
 GUID_NAMESPACE = uuid.UUID("9e952958-5e33-4daf-827f-2fa12937b875")
@@ -88,7 +88,7 @@ class Starter(Protocol):
 
 
 @dataclass(slots=True)
-class Turn:
+class Outcome:
     """What a turn asks for.  `complete` says that the last action ends the execution."""
 
     actions: list[Action]
@@ -153,7 +153,7 @@ class Replay:
 
     # -- turns ----------------------------------------------------------------------------------------------------
 
-    def turn(self, past: Iterable[Event], new: Iterable[Event]) -> Turn:
+    def turn(self, past: Iterable[Event], new: Iterable[Event]) -> Outcome:
         """Go through `past` (silently: `is_replaying`) and then `new`; return what is to be sent.
 
         For an instance that is kept between turns, `past` holds what history has gained since the last call.  Code that
@@ -170,7 +170,7 @@ class Replay:
             self.fail(error, action_id=-1)
         return self._answer()
 
-    def fail(self, error: BaseException, *, action_id: int | None = None) -> Turn:
+    def fail(self, error: BaseException, *, action_id: int | None = None) -> Outcome:
         """End the instance as FAILED with `error`, whatever its code did; used for faults that code must not
         survive.
         """
@@ -187,9 +187,9 @@ class Replay:
         self._closed = True
         self.scheduler.dispose()
 
-    def _answer(self) -> Turn:
+    def _answer(self) -> Outcome:
         completion = self._completion
-        turn = Turn([], self.custom_status, self.version, complete=completion is not None)
+        turn = Outcome([], self.custom_status, self.version, complete=completion is not None)
         if self.is_suspended and not self._terminated and not (completion is not None and completion.id == -1):
             turn.complete = False
             return turn
@@ -465,9 +465,10 @@ class Replay:
         return _Attempts(self, f"child orchestration {name!r}", name, ask, decode, retry, origin).begin()
 
     def create_timer(self, fire_at: int) -> DurableFuture[None]:
-        """A timer that fires at `fire_at`, nanoseconds; one in the past fires at once."""
+        """A timer that fires at `fire_at`, nanoseconds; one in the past fires at once, one past FOREVER never."""
         future: DurableFuture[None] = self.future("timer")
-        self.set_timer(fire_at, None, TimerOrigin(TimerOriginKind.CREATE_TIMER), lambda: future.complete(None))
+        origin = TimerOrigin(TimerOriginKind.CREATE_TIMER)
+        self.set_timer(min(fire_at, clock.FOREVER), None, origin, lambda: future.complete(None))
         return future
 
     def wait_for_event(

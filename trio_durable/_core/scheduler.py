@@ -118,12 +118,11 @@ class Scheduler:
     ) -> Task:
         """Start a task; it runs after those that are ready now.  `on_exit(value, error)` is called when it ends.
 
-        A first task gets an empty context, so that no context variable of the host leaks into an orchestration; a task
-        spawned by a task gets a copy of its spawner's.
+        A task gets a copy of its spawner's context variables.  Whoever runs a replay does it in an empty context, so
+        that no variable of the host leaks into an orchestration.
         """
         self._count += 1
-        context = Context() if self._current is None else copy_context()
-        task = Task(self, coro, name, self._count, context, on_exit)
+        task = Task(self, coro, name, self._count, copy_context(), on_exit)
         self._live[task] = None
         task.wake()
         return task

@@ -6,6 +6,10 @@ The only room that touches sockets.  From outside: `open_channel`, `serve`, `Mem
 
 from __future__ import annotations
 
+from grpclib import GRPCError
+from grpclib.const import Status as RpcStatus
+from trio_durable_proto import TaskHubSidecarServiceStub as Stub
+
 from .address import Address, parse_address
 from .channel import Channel, ClientStream
 from .keepalive import Keepalive
@@ -18,9 +22,12 @@ __all__ = [
     "Address",
     "Channel",
     "ClientStream",
+    "GRPCError",
     "Keepalive",
     "MemoryChannel",
+    "RpcStatus",
     "Server",
+    "Stub",
     "client_tls",
     "current_call",
     "open_channel",

@@ -1,0 +1,85 @@
+"""Values <-> JSON payloads.
+
+Plain JSON on the wire, no marker fields: what an activity in another language sees is what it would have written
+itself.
+Decoding is directed by type hints and done by msgspec, which knows dataclasses, NamedTuple, TypedDict, enums, datetime,
+UUID, Decimal, bytes (base64), Literal and unions.  Without a hint a payload decodes to what JSON holds: dict, list, str,
+int, float, bool, None.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from trio_durable._errors import PayloadError
+
+__all__ = ["JsonConverter", "decode", "encode"]
+
+#: How much of an offending payload an error message shows.
+_SHOWN = 120
+
+
+class JsonConverter:
+    """The default `trio_durable.abc.Converter`."""
+
+    def to_json(self, value: object) -> str:
+        """`value` as JSON text; raises PayloadError naming the type that JSON cannot hold."""
+        try:
+            return msgspec.json.encode(value, enc_hook=_encode_other).decode()
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise PayloadError(
+                f"a {type(value).__name__} cannot be turned into JSON: {error}. Pass plain values, dataclasses, or "
+                "give the worker and the client a converter of your own."
+            ) from error
+
+    def from_json(self, text: str, wanted: Any = None) -> Any:
+        """The value in `text`, as a `wanted` if a type is given; raises PayloadError with what was expected and
+        found.
+        """
+        try:
+            value = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise PayloadError(f"not valid JSON: {error}; got {_shorten(text)}") from error
+        if wanted is None or wanted is Any or wanted is object:
+            return value
+        try:
+            return msgspec.convert(value, wanted, dec_hook=_decode_other)
+        except msgspec.ValidationError as error:
+            raise PayloadError(f"expected {_type_name(wanted)}: {error}; got {_shorten(text)}") from error
+        except (TypeError, RecursionError):
+            # A hint that msgspec has no rule for (a bare class, a TypeVar): the plain value is all that can be given.
+            return value
+
+
+def encode(converter: Any, value: object) -> str | None:
+    """The payload of `value`: None is the absent payload, everything else (0, "", False, [] too) is JSON text."""
+    return None if value is None else converter.to_json(value)
+
+
+def decode(converter: Any, payload: str | None, wanted: Any = None) -> Any:
+    """The value of `payload`.  An absent or empty one is None, which is how peers write "no value"."""
+    return None if not payload else converter.from_json(payload, wanted)
+
+
+def _encode_other(value: object) -> object:
+    dump = getattr(value, "model_dump", None)
+    if callable(dump):  # pydantic, which need not be installed
+        return dump(mode="json")
+    raise TypeError(f"{type(value).__module__}.{type(value).__qualname__} has no JSON form")
+
+
+def _decode_other(wanted: type, value: object) -> object:
+    validate = getattr(wanted, "model_validate", None)
+    if callable(validate):
+        return validate(value)
+    raise TypeError(f"no rule for {wanted!r}")
+
+
+def _type_name(wanted: Any) -> str:
+    return wanted.__qualname__ if isinstance(wanted, type) else str(wanted)
+
+
+def _shorten(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")

@@ -1,0 +1,134 @@
+"""Which names the worker knows, and what each function takes and gives."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from trio_durable._errors import RegistrationError
+
+__all__ = ["Registered", "Registry", "result_hint", "takes_input", "value_hint"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Registered(Generic[F]):
+    """A function under the name by which history knows it."""
+
+    name: str
+    function: F
+    #: what the sandbox compiled for an orchestrator; None for an activity and with the sandbox off
+    program: Any = None
+
+
+class Registry:
+    """Orchestrators and activities by name; a name is taken once."""
+
+    def __init__(self) -> None:
+        self.orchestrators: dict[str, Registered[Callable[..., Any]]] = {}
+        self.activities: dict[str, Registered[Callable[..., Any]]] = {}
+        self._names: dict[tuple[str, str], str] = {}
+
+    def add_orchestrator(self, function: Callable[..., Any], name: str | None, program: Any) -> str:
+        """Register `function`, raises RegistrationError where it cannot be replayed or its name is taken."""
+        if inspect.isasyncgenfunction(function):
+            raise RegistrationError(
+                f"orchestrator {_describe(function)} is an async generator; write `async def` without `yield`, or a "
+                "plain generator that yields what the context returns"
+            )
+        return self._add("orchestrator", self.orchestrators, function, name, program)
+
+    def add_activity(self, function: Callable[..., Any], name: str | None) -> str:
+        """Register `function`, plain or `async def`; raises RegistrationError where its name is taken."""
+        if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+            raise RegistrationError(
+                f"activity {_describe(function)} is a generator; an activity returns one result: use `return`"
+            )
+        return self._add("activity", self.activities, function, name, None)
+
+    def _add(
+        self,
+        kind: str,
+        table: dict[str, Registered[Callable[..., Any]]],
+        function: Callable[..., Any],
+        name: str | None,
+        program: Any,
+    ) -> str:
+        if not callable(function):
+            raise RegistrationError(f"an {kind} must be a function, got {function!r}")
+        known = name or getattr(function, "__name__", "")
+        if not known or known == "<lambda>":
+            raise RegistrationError(
+                f"{_describe(function)} has no name that history could record: define it with `def`, or give `name=`"
+            )
+        taken = table.get(known)
+        if taken is not None:
+            raise RegistrationError(
+                f"{kind} {known!r} is registered already, as {_describe(taken.function)}; "
+                f"give {_describe(function)} another `name=`"
+            )
+        table[known] = Registered(known, function, program)
+        self._names[_key(function)] = known
+        return known
+
+    def name_of(self, function: Callable[..., Any] | str) -> str:
+        """The name under which `function` (the sandbox's copy of it counts as the same) is registered, else its own."""
+        if isinstance(function, str):
+            return function
+        known = self._names.get(_key(function))
+        if known is not None:
+            return known
+        own = getattr(function, "__name__", None)
+        if not isinstance(own, str) or own == "<lambda>":
+            raise TypeError(f"expected a function or its registered name, got {function!r}")
+        return own
+
+
+def takes_input(function: Callable[..., Any]) -> bool:
+    """Whether `function` has a second parameter, after the context, for the input."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
+    return len(positional) > 1 or any(p.kind is p.VAR_POSITIONAL for p in positional)
+
+
+def value_hint(function: Callable[..., Any]) -> Any:
+    """The annotation of the input parameter; None if there is none or it cannot be resolved."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return None
+    return _hints(function).get(names[1]) if len(names) > 1 else None
+
+
+def result_hint(function: Callable[..., Any] | str) -> Any:
+    """The annotation of what `function` returns (for a generator, of its `return`); None if there is none."""
+    if isinstance(function, str):
+        return None
+    hint = _hints(function).get("return")
+    if inspect.isgeneratorfunction(function):
+        arguments = typing.get_args(hint)
+        return arguments[2] if len(arguments) == 3 else None
+    return None if hint is type(None) else hint
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except Exception:
+        # A hint that names something importable only for the type checker: decode without it.
+        return {}
+
+
+def _key(function: Callable[..., Any]) -> tuple[str, str]:
+    return str(getattr(function, "__module__", "")), str(getattr(function, "__qualname__", repr(function)))
+
+
+def _describe(function: Callable[..., Any]) -> str:
+    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', repr(function))}"

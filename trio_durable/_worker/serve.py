@@ -1,0 +1,271 @@
+"""The worker: reads work items, has them done, sends the answers.
+
+    open the channel -> Hello -> GetWorkItems -> for each item: a turn (here, at once) or an activity (a task) -> answer
+
+The rules:
+
+1. Reading never waits for work: a sidecar takes a worker that stops reading for dead.  Items queue in memory instead.
+2. Whatever a sidecar does (is not there yet, restarts, drops the stream), the worker comes back, for ever, with a
+   growing pause and one log line for each failure.
+3. An answer outlives the stream its item came from: it is sent on whatever connection there is, for at most
+   `RESEND_SECONDS`; a sidecar that has handed the item to another by then discards it by its token.
+4. Cancelling `serve` stops reading, lets running activities end within `drain_seconds`, sends their answers, leaves.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, Literal, TypeVar
+
+import trio
+from trio_durable_sandbox import Sandbox
+
+from trio_durable._converter import JsonConverter
+from trio_durable._core.actions import CompleteOrchestration
+from trio_durable._core.events import Status
+from trio_durable._core.failures import FailureDetails
+from trio_durable._rpc import GRPCError, RpcStatus, Stub, open_channel
+from trio_durable._wire.calls import hello, work_items
+from trio_durable._wire.requests import (
+    Activity,
+    ActivityResult,
+    Turn,
+    TurnResult,
+    activity_result_to_pb,
+    turn_result_to_pb,
+    work_from_pb,
+)
+from trio_durable._worker.activity import ActivityRunner
+from trio_durable._worker.registry import Registry
+from trio_durable._worker.turn import TurnRunner
+
+__all__ = ["Worker"]
+
+logger = logging.getLogger("trio_durable.worker")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_ADDRESS = "127.0.0.1:4001"
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 15.0
+RESEND_SECONDS = 30.0
+HELLO_SECONDS = 30.0
+
+
+class Worker:
+    """Runs orchestrations and activities for one sidecar.
+
+        worker = Worker("127.0.0.1:4001")
+        worker.add_orchestrator(fulfil)
+        worker.add_activity(reserve)
+        trio.run(worker.serve)
+
+    target: the sidecar's address, or a channel such as `sidecar.channel()` of an embedded one.
+    max_concurrent_activities: how many activities run at a time; the others wait in memory.
+    sandbox: "strict" (the default), "best_effort" or "off"; see the sandbox's documentation.
+    passthrough: names of modules that orchestrators get from the host as they are.
+    converter: a `trio_durable.abc.Converter`; JSON directed by type hints if not given.
+    drain_seconds: how long running activities may go on when `serve` is cancelled.
+    channel_options: keyword arguments of the gRPC channel, such as `ssl=`, `metadata=` or `io="thread"`.
+    """
+
+    def __init__(
+        self,
+        target: Any = DEFAULT_ADDRESS,
+        *,
+        max_concurrent_activities: int = 100,
+        sandbox: Literal["strict", "best_effort", "off"] = "strict",
+        passthrough: tuple[str, ...] = (),
+        converter: Any = None,
+        drain_seconds: float = 10.0,
+        channel_options: dict[str, Any] | None = None,
+    ) -> None:
+        if max_concurrent_activities < 1:
+            raise ValueError(f"max_concurrent_activities must be at least 1, got {max_concurrent_activities}")
+        self._target = target
+        self._channel_options = channel_options or {}
+        self._drain_seconds = drain_seconds
+        self._limit = max_concurrent_activities
+        self._mode = sandbox
+        self._converter = converter if converter is not None else JsonConverter()
+        self._registry = Registry()
+        self._sandbox = Sandbox(mode=sandbox, passthrough=passthrough)
+        self._turns = TurnRunner(self._registry, self._sandbox, self._converter)
+
+    # -- registration ---------------------------------------------------------------------------------------------
+
+    def add_orchestrator(self, function: F, *, name: str | None = None) -> F:
+        """Register an orchestrator (`async def`, a generator or a plain function), under its own name or `name`.
+
+        Returns the function, so it works as a decorator.  Raises RegistrationError for what cannot be replayed.
+        """
+        program = None if self._mode == "off" else self._sandbox.load(function)
+        self._registry.add_orchestrator(function, name, program)
+        return function
+
+    def add_activity(self, function: F, *, name: str | None = None) -> F:
+        """Register an activity, plain or `async def`, under its own name or `name`; works as a decorator."""
+        self._registry.add_activity(function, name)
+        return function
+
+    # -- serving --------------------------------------------------------------------------------------------------
+
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled; with `nursery.start`, ready when the stream of work items is open."""
+        session = _Session(self._turns, ActivityRunner(self._registry, self._converter, self._limit))
+        stop_reading = trio.CancelScope()
+        alive = trio.CancelScope(shield=True)
+
+        async def run(ready: _Once) -> None:
+            with alive:
+                async with AsyncExitStack() as stack:
+                    channel = self._target
+                    if isinstance(channel, str):
+                        channel = await stack.enter_async_context(open_channel(channel, **self._channel_options))
+                    async with trio.open_nursery() as inflight:
+                        with stop_reading:
+                            await session.receive(channel, inflight, str(self._target), ready)
+
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run, _Once(task_status))
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    stop_reading.cancel()
+                    alive.deadline = trio.current_time() + self._drain_seconds
+        except BaseExceptionGroup as group:
+            # One cause, a Ctrl-C for instance, is shown as itself: the nursery here is nobody's business outside.
+            if len(group.exceptions) == 1:
+                raise group.exceptions[0] from None
+            raise
+
+
+class _Once:
+    """Tells the caller of `nursery.start` once, however often the stream is opened again."""
+
+    def __init__(self, task_status: trio.TaskStatus[None]) -> None:
+        self._task_status: trio.TaskStatus[None] | None = task_status
+
+    def started(self, value: None = None) -> None:
+        status, self._task_status = self._task_status, None
+        if status is not None:
+            status.started(value)
+
+
+class _Session:
+    """One `serve`: the stream, its items, their answers."""
+
+    def __init__(self, turns: TurnRunner, activities: ActivityRunner) -> None:
+        self._turns = turns
+        self._activities = activities
+
+    async def receive(self, channel: Any, inflight: trio.Nursery, where: str, ready: _Once) -> None:
+        """Read work items for ever, opening the stream again whenever it ends."""
+        stub = Stub(channel)
+        put, take = trio.open_memory_channel[tuple[Turn, str]](math.inf)
+        inflight.start_soon(self._run_turns, stub, take, inflight)
+        pause = FIRST_PAUSE
+        async with put:
+            while True:
+                try:
+                    await stub.hello(hello(), timeout=HELLO_SECONDS)
+                    items = stub.get_work_items(work_items())
+                    ready.started()
+                    logger.info("connected to the sidecar at %s", where)
+                    pause = FIRST_PAUSE
+                    async for item in items:
+                        self._accept(item, stub, put, inflight)
+                    reason = "it ended the stream of work items"
+                except GRPCError as error:
+                    reason = f"{error.status.name}: {error.message}"
+                logger.warning(
+                    "no work from the sidecar at %s (%s); trying again in %.1f s. If it is not running, start one, for "
+                    "instance with `trio-durable sidecar`",
+                    where,
+                    reason,
+                    pause,
+                )
+                await trio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _accept(
+        self, item: Any, stub: Any, turns: trio.MemorySendChannel[tuple[Turn, str]], inflight: trio.Nursery
+    ) -> None:
+        work = work_from_pb(item)
+        if isinstance(work, Turn):
+            turns.send_nowait((work, item.completion_token))
+        elif isinstance(work, Activity):
+            inflight.start_soon(self._run_activity, stub, work, item.completion_token)
+
+    async def _run_turns(
+        self, stub: Any, turns: trio.MemoryReceiveChannel[tuple[Turn, str]], inflight: trio.Nursery
+    ) -> None:
+        async with turns:
+            async for turn, token in turns:
+                try:
+                    result = self._turns.run(turn, token)
+                except Exception:
+                    logger.exception(
+                        "a bug in trio_durable, not in your code: a turn of instance %r could not be run. It stays "
+                        "unanswered, so nothing is lost; the sidecar hands it out again when this worker reconnects",
+                        turn.instance_id,
+                    )
+                    continue
+                inflight.start_soon(self._send_turn, stub, result)
+                # One turn is computed without a pause; between turns everything else gets its chance.
+                await trio.lowlevel.checkpoint()
+
+    async def _run_activity(self, stub: Any, activity: Activity, token: str) -> None:
+        result = await self._activities.run(activity, token)
+        what = f"activity {activity.name!r} of instance {activity.instance_id!r}"
+        try:
+            await _send(stub.complete_activity_task, activity_result_to_pb(result), what)
+        except _TooLarge as error:
+            failure = FailureDetails("ResourceExhausted", f"the result of {what} is too large: {error}")
+            refused = ActivityResult(result.instance_id, result.task_id, None, failure, token)
+            await _send(stub.complete_activity_task, activity_result_to_pb(refused), what)
+
+    async def _send_turn(self, stub: Any, result: TurnResult) -> None:
+        what = f"a turn of instance {result.instance_id!r}"
+        try:
+            # The older of the method's two names: every sidecar serves it.
+            await _send(stub.complete_orchestrator_task, turn_result_to_pb(result), what)
+        except _TooLarge as error:
+            failure = FailureDetails("ResourceExhausted", f"the answer to {what} is too large: {error}")
+            ending = CompleteOrchestration(-1, Status.FAILED, failure=failure)
+            refused = TurnResult(result.instance_id, [ending], None, result.completion_token)
+            await _send(stub.complete_orchestrator_task, turn_result_to_pb(refused), what)
+
+
+class _TooLarge(Exception):
+    pass
+
+
+async def _send(method: Callable[..., Awaitable[Any]], message: Any, what: str) -> None:
+    """Send one answer; over lost connections too, for a while.  What a sidecar refuses is logged: it knows best."""
+    pause = FIRST_PAUSE
+    with trio.move_on_after(RESEND_SECONDS) as limit:
+        while True:
+            try:
+                await method(message)
+                return
+            except GRPCError as error:
+                if error.status is RpcStatus.RESOURCE_EXHAUSTED:
+                    raise _TooLarge(error.message) from error
+                if error.status is not RpcStatus.UNAVAILABLE:
+                    logger.warning(
+                        "the sidecar did not take the answer to %s: %s: %s", what, error.status.name, error.message
+                    )
+                    return
+            await trio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+    if limit.cancelled_caught:
+        logger.warning(
+            "the answer to %s could not be sent within %g s; the sidecar will hand the work out again",
+            what,
+            RESEND_SECONDS,
+        )
