@@ -10,15 +10,14 @@ Rules:
    betterproto makes of streams are safe.  Leave such a generator early only inside `contextlib.aclosing`.
 4. Calls share one connection.  It is dialled by a task of the channel's, never by a caller's, so a caller that gives up
    takes nothing from the others.  A connection is ready when the peer's SETTINGS have come.
-5. A call that the peer provably has not seen (`StreamLost.refused`) is sent again by itself, on a new connection if need
-   be.  Nothing else is ever sent twice.
+5. A call that the peer provably has not seen (`StreamLost.refused`) is sent again by itself, on a new connection if
+   need be.  Nothing else is ever sent twice.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -71,8 +70,8 @@ class CallDeadline(Deadline):
         """Seconds left, rounded up to what `grpc-timeout` can say.
 
         grpclib truncates to seconds above ten and to milliseconds below; the peer would then give up before our own
-        deadline and the caller would see the peer's status in place of his scope's expiry.  Half a unit is added so that
-        truncation of the product cannot fall below.
+        deadline and the caller would see the peer's status in place of his scope's expiry.  Half a unit is added so
+        that truncation of the product cannot fall below.
         """
         left = max(0.0, self._timestamp - trio.current_time())
         unit = 1.0 if left > 9 else 1e-3
@@ -123,7 +122,7 @@ class _Deadline:
 class ClientStream(seams.ClientStreamBase[Any, Any]):
     """One call.  `async with` it; `send_message`, then `recv_message` or `async for`."""
 
-    _channel: Channel  # type: ignore[assignment]
+    _channel: Channel
     _attempt = 0
     _request: bytes | None = None  # the framed request of a call that sends one message
     _at_end = False
@@ -225,7 +224,8 @@ class ClientStream(seams.ClientStreamBase[Any, Any]):
         self._at_end = True
         if not self._cardinality.server_streaming and not self._messages_received:
             await self.recv_trailing_metadata()
-            raise GRPCError(Status.INTERNAL, f"{self._channel.address} answered {self._method_name} with OK and no message")
+            peer = self._channel.address
+            raise GRPCError(Status.INTERNAL, f"{peer} answered {self._method_name} with OK and no message")
         return None
 
     async def recv_trailing_metadata(self) -> None:
@@ -328,7 +328,8 @@ class Channel(seams.ChannelBase):
     async def wait_ready(self) -> None:
         """Wait until a connection stands, however often it must be dialled.
 
-        Bound it with `trio.move_on_after`; each failed attempt is logged.  Raises GRPCError only if the channel is closed.
+        Bound it with `trio.move_on_after`; each failed attempt is logged.  Raises GRPCError only if the channel is
+        closed.
         """
         await self._dialer.connect(wait=True)
 

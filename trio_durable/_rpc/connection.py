@@ -28,13 +28,14 @@ from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
-    Event as H2Event,
     PingReceived,
     PriorityUpdated,
     RemoteSettingsChanged,
     RequestReceived,
-    StreamEnded,
     StreamReset,
+)
+from h2.events import (
+    Event as H2Event,
 )
 from h2.exceptions import NoAvailableStreamIDError, ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
@@ -55,6 +56,8 @@ class Stream(seams.H2StreamBase):
     """One call's HTTP/2 stream."""
 
     connection: Connection
+    _h2_connection: seams.H2
+    _transport: Any
     buffer: Buffer  # type: ignore[assignment]
     on_terminated: Callable[[], None] | None = None
     error: StreamLost | None = None
@@ -144,7 +147,7 @@ class Stream(seams.H2StreamBase):
         connection.data_sent += size
         connection.data_send_process()
         if len(connection.active) <= 2:
-            # Few calls: latency counts, send now.  Many: the writer gathers a whole scheduler batch into one system call.
+            # Few calls: latency counts, send now.  Many: the writer gathers a scheduler batch into one system call.
             self._transport.flush_now()
 
     async def end(self) -> None:
@@ -163,7 +166,7 @@ class Stream(seams.H2StreamBase):
             return  # closed already: nothing to reset
         self.connection.flush()
 
-    async def reset(self, error_code: ErrorCodes | None = None) -> None:  # type: ignore[override]
+    async def reset(self, error_code: ErrorCodes | None = None) -> None:
         self.reset_nowait(error_code)
 
     def __ended__(self) -> None:
@@ -188,12 +191,14 @@ class Stream(seams.H2StreamBase):
         """h2 refused to send: the stream is closed, and `self.error` knows why if the peer told us."""
         if self.error is not None:
             return self.error.fresh()
-        return StreamLost(f"the stream is closed: {error}" if not isinstance(error, StreamClosedError) else "the stream is closed")
+        detail = "" if isinstance(error, StreamClosedError) else f": {error}"  # h2 knows no more than its number
+        return StreamLost(f"the stream is closed{detail}")
 
 
 class Connection(seams.ConnectionBase):
     """The state that all streams of a connection share."""
 
+    _connection: seams.H2
     write_ready: Event  # type: ignore[assignment]
 
     def __init__(self, h2c: seams.H2, transport: Any, *, config: Configuration, client_side: bool, peer: str) -> None:
@@ -265,6 +270,7 @@ class EventsProcessor(seams.EventsProcessorBase):
     """h2's events, each to its stream."""
 
     connection: Connection
+    handler: Any
     on_idle: Callable[[], None] | None = None
 
     def __init__(self, handler: Any, connection: Connection, limits: Limits | None) -> None:
@@ -278,7 +284,7 @@ class EventsProcessor(seams.EventsProcessorBase):
             return
         process = self.processors.get(event.__class__)
         if process is not None:  # what we do not know we must ignore (RFC 9113 section 5.5)
-            process(event)
+            process(event)  # type: ignore[operator]
 
     def register(self, stream: Any) -> Callable[[], None]:
         release_base = super().register(stream)
@@ -363,9 +369,6 @@ class EventsProcessor(seams.EventsProcessorBase):
     def process_priority_updated(self, event: PriorityUpdated) -> None:
         self._charge("too many PRIORITY frames")
 
-    def process_stream_ended(self, event: StreamEnded) -> None:
-        super().process_stream_ended(event)
-
     def process_stream_reset(self, event: StreamReset) -> None:
         stream = self.streams.get(event.stream_id)
         connection = self.connection
@@ -391,19 +394,19 @@ class EventsProcessor(seams.EventsProcessorBase):
             name = str(event.error_code)
         if self.connection.client_side:
             for stream_id in [key for key in self.streams if key > last]:
-                self.streams[stream_id].__terminated__(  # type: ignore[arg-type]
+                self.streams[stream_id].__terminated__(
                     StreamLost(f"{peer} is going away and has not seen the call", refused=True)  # type: ignore[arg-type]
                 )
         if event.error_code == ErrorCodes.NO_ERROR:
             self.retire(f"{peer} is going away{f': {text}' if text else ''}")
             return
-        status = Status.RESOURCE_EXHAUSTED if event.error_code == ErrorCodes.ENHANCE_YOUR_CALM and self.streams else None
+        calm = event.error_code == ErrorCodes.ENHANCE_YOUR_CALM
         why = f"{peer} closed the connection: GOAWAY {name}{f' {text}' if text else ''}"
         if "too_many_pings" in text:
             why += "; its limit on keepalive pings is stricter than ours: raise Keepalive(time=...)"
             log.warning("%s", why)
             self.handler.too_many_pings()
-        self.close(StreamLost(why, status=status or Status.UNAVAILABLE))
+        self.close(StreamLost(why, status=Status.RESOURCE_EXHAUSTED if calm else Status.UNAVAILABLE))
 
 
 class Protocol(seams.H2ProtocolBase):
@@ -413,7 +416,13 @@ class Protocol(seams.H2ProtocolBase):
     processor: EventsProcessor
 
     def __init__(
-        self, handler: Any, config: Configuration, h2_config: H2Configuration, *, peer: str, limits: Limits | None = None
+        self,
+        handler: Any,
+        config: Configuration,
+        h2_config: H2Configuration,
+        *,
+        peer: str,
+        limits: Limits | None = None,
     ) -> None:
         super().__init__(handler, config, h2_config)
         self.peer_name = peer
@@ -450,7 +459,7 @@ class Protocol(seams.H2ProtocolBase):
                 processor.process(event)
         except ProtocolError as error:
             connection.flush()  # h2 has prepared the GOAWAY
-            processor.close(f"the peer broke the rules of HTTP/2: {error or type(error).__name__}")
+            processor.close(f"the peer broke the rules of HTTP/2: {str(error) or type(error).__name__}")
         except Exception as error:  # hpack, hyperframe and text decoding have errors of their own for bad input
             log.debug("unexpected error in HTTP/2 input of %s", self.peer_name, exc_info=True)
             connection.go_away(ErrorCodes.PROTOCOL_ERROR)

@@ -41,7 +41,12 @@ class Backoff:
     """How long to wait after the n-th failure in a row: 1 s x 1.6^n, at most 15 s, +-20 %."""
 
     def __init__(
-        self, initial: float = 1.0, factor: float = 1.6, cap: float = 15.0, jitter: float = 0.2, rng: random.Random | None = None
+        self,
+        initial: float = 1.0,
+        factor: float = 1.6,
+        cap: float = 15.0,
+        jitter: float = 0.2,
+        rng: random.Random | None = None,
     ) -> None:
         self._initial, self._factor, self._cap, self._jitter = initial, factor, cap, jitter
         self._random = rng if rng is not None else random.Random()
@@ -186,15 +191,17 @@ class Dialer:
             except StreamTerminatedError as error:
                 raise GRPCError(
                     Status.UNAVAILABLE,
-                    f"connected to {peer}, but it is not a gRPC server or went away: {error} (expected HTTP/2 SETTINGS; "
-                    "check the port, and whether it wants TLS)",
+                    f"connected to {peer}, but it is not a gRPC server or went away: {error} "
+                    "(expected HTTP/2 SETTINGS; check the port, and whether it wants TLS)",
                 ) from error
             except BaseException:
                 protocol.processor.close("gave up waiting for the peer's SETTINGS")
                 raise
             return protocol
         raise GRPCError(
-            Status.UNAVAILABLE, f"{peer} did not complete a connection within {self._connect_timeout:g} s (connect_timeout)"
+            Status.UNAVAILABLE,
+            f"{peer} did not complete a connection within {self._connect_timeout:g} s "
+            "(TCP, TLS and SETTINGS; check that a gRPC server answers there, or raise connect_timeout)",
         )
 
     async def _run(self, transport: Transport, protocol: Protocol) -> None:

@@ -97,11 +97,13 @@ def tls_failure(error: BaseException, peer: str) -> GRPCError:
     if isinstance(error, ssl.SSLCertVerificationError):
         what = f"certificate refused: {error.verify_message or error}"
         hint = (
-            "pass the CA that signed it with ssl=client_tls(ca_file=...); Python 3.13 and newer also refuse CA certificates "
-            "without key usage or subject key identifier unless strict=False"
+            "pass the CA that signed it with ssl=client_tls(ca_file=...); Python 3.13 and newer also refuse "
+            "CA certificates without key usage or subject key identifier unless strict=False"
         )
     elif isinstance(error, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
-        what, hint = str(error), "the peer does not speak TLS on this port: use grpc:// or http:// for plain text"
+        what = str(error)
+        hint = "the peer does not speak TLS on this port: use grpc:// or http:// for plain text"
     else:
-        what, hint = str(error) or type(error).__name__, "check that the peer speaks TLS here and trusts this certificate"
+        what = str(error) or type(error).__name__
+        hint = "check that the peer speaks TLS here and trusts this certificate"
     return GRPCError(Status.UNAVAILABLE, f"TLS handshake with {peer} failed: {what} ({hint})")

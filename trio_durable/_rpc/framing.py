@@ -72,7 +72,9 @@ def frame_message(data: bytes, limit: int | None = None) -> bytes:
     length = len(data)
     if length > _LARGEST or (limit is not None and length > limit):
         allowed = _LARGEST if limit is None else limit
-        raise GRPCError(Status.RESOURCE_EXHAUSTED, f"a message of {length} bytes is longer than the {allowed} that may be sent")
+        raise GRPCError(
+            Status.RESOURCE_EXHAUSTED, f"a message of {length} bytes is longer than the {allowed} that may be sent"
+        )
     return _PREFIX.pack(False, length) + data
 
 

@@ -45,7 +45,9 @@ class Keepalive:
         if self.timeout <= 0:
             raise ValueError(f"Keepalive.timeout must be positive, not {self.timeout}")
         if self.time <= 0 or (self.time < MINIMUM_TIME and not self.unchecked):
-            raise ValueError(f"Keepalive.time must be at least {MINIMUM_TIME:g} seconds, not {self.time}: peers enforce that")
+            raise ValueError(
+                f"Keepalive.time must be at least {MINIMUM_TIME:g} seconds, not {self.time}: peers enforce that"
+            )
 
     def slower(self) -> Keepalive:
         """What to try after the peer complained of too many PINGs."""

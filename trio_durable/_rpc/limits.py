@@ -4,8 +4,8 @@ Two rules stand against floods, rapid reset (CVE-2023-44487) among them:
 
 1. Calls are counted while their *handler* runs, not while their stream is open: a stream opened and reset a thousand
    times in one segment is refused from the limit on, as its handlers have not ended yet.
-2. Frames that cost us work or an answer and the peer next to nothing (resets, refused streams, PING, SETTINGS, PRIORITY)
-   draw on a budget that refills with time.  Whoever overdraws it gets GOAWAY ENHANCE_YOUR_CALM.
+2. Frames that cost us work or an answer and the peer next to nothing (resets, refused streams, PING, SETTINGS,
+   PRIORITY) draw on a budget that refills with time.  Whoever overdraws it gets GOAWAY ENHANCE_YOUR_CALM.
 """
 
 from __future__ import annotations

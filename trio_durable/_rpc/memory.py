@@ -3,7 +3,8 @@
 Rules:
 
 1. A message belongs to its receiver once it is sent.  No copy is made: whoever sends a message does not change it
-   afterwards, and whoever wants to change one that others may hold (a handler that yields a stored message) sends a copy.
+   afterwards, and whoever wants to change one that others may hold (a handler that yields a stored message) sends a
+   copy.  A reply is the caller's own to change only if its handler made it for that call.
 2. Raw bytes meet typed messages through the codec: a handler may yield `bytes` to a caller who asked for messages, and
    the other way round.  Like meets like untouched.
 3. A unary handler runs in the caller's task, so it ends when the caller's scope does.  A streaming handler runs in a
@@ -44,7 +45,7 @@ _EXPIRED = "the call's timeout expired before the peer answered"
 
 
 class MemoryChannel:
-    """`request()` as on `Channel`, served by `handlers` in the same Trio run.  Needs no nursery and no context manager."""
+    """`request()` as on `Channel`, served by `handlers` in the same Trio run.  Needs no nursery of its own."""
 
     def __init__(self, handlers: Collection[Any], *, codec: Any = None, metadata: Any = None) -> None:
         self._methods = method_table(handlers)
@@ -129,7 +130,12 @@ class _HandlerSide:
         await trio.lowlevel.checkpoint()
 
     async def send_trailing_metadata(
-        self, *, status: Status = Status.OK, status_message: str | None = None, status_details: Any = None, metadata: Any = None
+        self,
+        *,
+        status: Status = Status.OK,
+        status_message: str | None = None,
+        status_details: Any = None,
+        metadata: Any = None,
     ) -> None:
         self.trailing_metadata = MultiDict(metadata or ())
         await trio.lowlevel.checkpoint()
@@ -144,14 +150,20 @@ class MemoryStream:
     """One call in memory, with the surface of grpclib's `client.Stream`."""
 
     def __init__(
-        self, channel: MemoryChannel, name: str, cardinality: Cardinality, reply_type: type[Any], metadata: Any, deadline: Any
+        self,
+        channel: MemoryChannel,
+        name: str,
+        cardinality: Cardinality,
+        reply_type: type[Any],
+        metadata: Any,
+        deadline: CallDeadline | None,
     ) -> None:
         self._channel = channel
         self._name = name
         self._cardinality = cardinality
         self._reply_type = reply_type
         self.metadata = metadata
-        self.deadline: CallDeadline | None = deadline
+        self.deadline = deadline
         self.initial_metadata: Any = None
         self.trailing_metadata: Any = None
         self.peer = None
@@ -316,7 +328,8 @@ class MemoryStream:
             self._error = GRPCError(Status.CANCELLED, "the caller left")
         except Exception as error:
             log.exception("the handler of %s raised", self._name)
-            self._error = GRPCError(Status.UNKNOWN, f"the handler of {self._name} raised {type(error).__name__}: {error}")
+            text = f"the handler of {self._name} raised {type(error).__name__}: {error}"
+            self._error = GRPCError(Status.UNKNOWN, text)
             self._error.__cause__ = error
         finally:
             if self._served is not None:

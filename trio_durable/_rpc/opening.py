@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl as ssl_module
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Literal
 
 import trio
@@ -13,8 +14,10 @@ from trio_durable_proto import codec as proto_codec
 
 from .address import Address, parse_address
 from .channel import Channel, client_h2_config
-from .dialer import Backoff, Dialer, open_socket as default_open_socket
+from .dialer import Backoff, Dialer
+from .dialer import open_socket as default_open_socket
 from .keepalive import Keepalive
+from .threaded import ThreadedChannel, open_threaded
 from .tls import client_tls, prepare
 
 __all__ = ["open_channel"]
@@ -39,7 +42,7 @@ async def open_channel(
     codec: Any = None,
     backoff: Backoff | None = None,
     open_socket: Any = default_open_socket,
-) -> AsyncIterator[Channel]:
+) -> AsyncIterator[Channel | ThreadedChannel]:
     """A channel to `address` for as long as the block lasts.
 
     Nothing is dialled before the first call.  Leaving the block ends the calls still in flight.
@@ -61,34 +64,56 @@ async def open_channel(
     Raises ValueError for an address that cannot be read.
     """
     parsed = address if isinstance(address, Address) else parse_address(address)
+    if io not in ("inline", "thread"):
+        raise ValueError(f'io must be "inline" or "thread", not {io!r}')
+    codec = codec if codec is not None else proto_codec.GrpcCodec()
     if isinstance(ssl, ssl_module.SSLContext):
         context: ssl_module.SSLContext | None = prepare(ssl)
     elif ssl or (ssl is None and parsed.tls):
         context = client_tls()
     else:
         context = None
-    if io not in ("inline", "thread"):
-        raise ValueError(f'io must be "inline" or "thread", not {io!r}')
+    open_inline = partial(
+        _open_inline,
+        parsed,
+        codec=codec,
+        tls=context,
+        server_hostname=server_hostname,
+        keepalive=keepalive,
+        max_receive_message_length=max_receive_message_length,
+        max_send_message_length=max_send_message_length,
+        connect_timeout=connect_timeout,
+        wait_for_ready=wait_for_ready,
+        backoff=backoff,
+        open_socket=open_socket,
+    )
+    if io == "thread":
+        async with open_threaded(open_inline, parsed, codec, metadata) as threaded:
+            yield threaded
+    else:
+        async with open_inline(metadata=metadata) as channel:
+            yield channel
+
+
+@asynccontextmanager
+async def _open_inline(
+    address: Address,
+    *,
+    codec: Any,
+    tls: ssl_module.SSLContext | None,
+    metadata: Any = None,
+    max_receive_message_length: int | None,
+    max_send_message_length: int | None,
+    **dialling: Any,
+) -> AsyncIterator[Channel]:
     failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
         config = WINDOWS.__for_client__()
-        dialer = Dialer(
-            parsed,
-            nursery,
-            config=config,
-            h2_config=client_h2_config(),
-            tls=context,
-            server_hostname=server_hostname,
-            keepalive=keepalive,
-            connect_timeout=connect_timeout,
-            wait_for_ready=wait_for_ready,
-            backoff=backoff,
-            open_socket=open_socket,
-        )
+        dialer = Dialer(address, nursery, config=config, h2_config=client_h2_config(), tls=tls, **dialling)
         channel = Channel(
-            parsed,
+            address,
             dialer,
-            codec=codec if codec is not None else proto_codec.GrpcCodec(),
+            codec=codec,
             config=config,
             metadata=metadata,
             max_receive_message_length=max_receive_message_length,

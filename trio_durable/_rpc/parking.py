@@ -75,7 +75,17 @@ class Buffer:
     window plus the message being assembled is held in memory, and a message larger than the window still gets through.
     """
 
-    __slots__ = ("_acknowledge", "_ended", "_error", "_offset", "_pending", "_reader", "_ready", "_ready_size", "_unacked")
+    __slots__ = (
+        "_acknowledge",
+        "_ended",
+        "_error",
+        "_offset",
+        "_pending",
+        "_reader",
+        "_ready",
+        "_ready_size",
+        "_unacked",
+    )
 
     def __init__(self, acknowledge: Callable[[int], None]) -> None:
         self._acknowledge = acknowledge
@@ -128,7 +138,9 @@ class Buffer:
             if self._ended:
                 if not self._ready_size:
                     return b""
-                raise StreamLost(f"the stream ended in the middle of a message: {self._ready_size} of {size} bytes came")
+                raise StreamLost(
+                    f"the stream ended in the middle of a message: {self._ready_size} of {size} bytes came"
+                )
             if self._reader is not None:
                 raise trio.BusyResourceError("another task is already reading this stream")
             self._reader = current_task()

@@ -2,7 +2,8 @@
 
 grpclib offers no way to run on anything but asyncio, and h2 none to survive a graceful GOAWAY.  Both are closed by
 subclassing at the points below; no module of theirs is patched.  `tests/rpc/test_seams.py` pins each of these by
-signature and by the text of the code that we override or imitate, so that a release that changes one fails there, by name.
+signature and by the text of the code that we override or imitate, so that a release that changes one fails there, by
+name.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from grpclib.client import Channel as ChannelBase
 from grpclib.client import Handler as ClientHandlerBase
 from grpclib.client import Stream as ClientStreamBase
 from grpclib.client import _ChannelState as ChannelState
-from grpclib.client import _DispatchChannelEvents as DispatchChannelEvents
+from grpclib.events import _DispatchChannelEvents as DispatchChannelEvents
+from grpclib.events import _DispatchServerEvents as DispatchServerEvents
 from grpclib.metadata import encode_grpc_message
 from grpclib.protocol import Connection as ConnectionBase
 from grpclib.protocol import EventsProcessor as EventsProcessorBase
@@ -22,7 +24,6 @@ from grpclib.protocol import Stream as H2StreamBase
 from grpclib.server import Handler as ServerHandlerBase
 from grpclib.server import Server as ServerBase
 from grpclib.server import Stream as ServerStreamBase
-from grpclib.server import _DispatchServerEvents as DispatchServerEvents
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, Event
@@ -62,7 +63,7 @@ class H2(H2Connection):
 
     def _receive_frame(self, frame: Frame) -> list[Event]:
         try:
-            frames, events = self._frame_dispatch_table[frame.__class__](frame)  # type: ignore[operator]
+            frames, events = self._frame_dispatch_table[frame.__class__](frame)
         except StreamClosedError as error:
             if not self._stream_is_closed_by_reset(error.stream_id):
                 raise

@@ -6,8 +6,8 @@ Rules:
    that call, as a status and a log line.
 2. A handler runs as a task of its connection.  Its cancel scope ends when the peer resets the stream, when the
    connection is lost, when the call's `grpc-timeout` has run out or when the server shuts down.
-3. Shutting down (cancelling `serve`) closes the listeners, sends GOAWAY, ends streams with UNAVAILABLE, as they may have
-   no end of their own, lets unary calls finish within `grace` seconds, and ends the rest with UNAVAILABLE.
+3. Shutting down (cancelling `serve`) closes the listeners, sends GOAWAY, ends streams with UNAVAILABLE, as they may
+   have no end of their own, lets unary calls finish within `grace` seconds, and ends the rest with UNAVAILABLE.
 4. `GRPCError` from a handler is the call's status and message; any other exception is UNKNOWN, with a log line.
 """
 
@@ -30,7 +30,6 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from grpclib.metadata import decode_metadata, decode_timeout
 from h2.config import H2Configuration
-from multidict import MultiDict
 from trio_durable_proto import codec as proto_codec
 
 from . import seams
@@ -300,7 +299,7 @@ class Server(seams.ServerBase):
             with trio.fail_after(self._handshake_timeout):
                 await transport.handshake()
         except (OSError, ValueError, trio.TooSlowError) as error:
-            log.info("TLS handshake with %s failed: %s", peer, error or type(error).__name__)
+            log.info("TLS handshake with %s failed: %s", peer, str(error) or type(error).__name__)
             return False
         return True
 
@@ -384,9 +383,10 @@ class Server(seams.ServerBase):
         content_type = fields.get("content-type", "")
         base, _, subtype = content_type.partition(";")[0].partition("+")
         if base != "application/grpc" or (subtype or "proto") != self._codec.__content_subtype__:
-            return None, ("415", Status.UNKNOWN, f"unacceptable content-type {content_type!r}, expected application/grpc+proto")
+            text = f"unacceptable content-type {content_type!r}, expected application/grpc+proto"
+            return None, ("415", Status.UNKNOWN, text)
         if fields.get("te") != "trailers":
-            return None, ("400", Status.UNKNOWN, 'the header "te: trailers" is missing; a proxy in between may strip it')
+            return None, ("400", Status.UNKNOWN, 'the header "te: trailers" is missing; a proxy may have stripped it')
         method = self._mapping.get(fields.get(":path", ""))
         if method is None:
             return None, ("200", Status.UNIMPLEMENTED, f"there is no method {fields.get(':path')!r} here")
@@ -413,9 +413,7 @@ async def _finish(served: ServerStream, error: GRPCError | None) -> None:
     if error is None:
         await served.send_trailing_metadata(status=Status.OK)
     else:
-        await served.send_trailing_metadata(
-            status=error.status, status_message=error.message, metadata=MultiDict()
-        )
+        await served.send_trailing_metadata(status=error.status, status_message=error.message)
 
 
 def _peer_name(stream: trio.SocketStream) -> str:

@@ -1,9 +1,9 @@
 """Service objects (betterproto's `ServiceBase` and whatever else has a `__mapping__`) as a table of methods.
 
-betterproto runs a streaming handler with `async for` and leaves its generator to the garbage collector when the call is
-cancelled between two messages; under Trio that is a ResourceWarning and a cleanup at some later time, in some other
-task.  `method_table` therefore puts `_stream_replies` in place of betterproto's own loop, on the instance only: it closes
-the generator in the task that ran it, whatever ended the loop.
+betterproto runs a streaming handler with `async for` and leaves its generator to the garbage collector when the call
+is cancelled between two messages; under Trio that is a ResourceWarning and a cleanup at some later time, in some other
+task.  `method_table` therefore puts `_stream_replies` in place of betterproto's own loop, on the instance only: it
+closes the generator in the task that ran it, whatever ended the loop.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BETTERPROTO_LOOP = "_call_rpc_handler_server_stream"
 async def _stream_replies(handler: Any, stream: Any, request: Any) -> None:
     replies = handler(request)
     if inspect.isawaitable(replies):
-        # A handler without a `yield` is a coroutine.  betterproto drops it unrun; run it, so that what it raises is heard.
+        # A handler without a `yield` is a coroutine.  betterproto drops it unrun; run it: what it raises must be heard.
         replies = await replies
         if replies is None:
             return

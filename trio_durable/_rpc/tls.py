@@ -35,7 +35,11 @@ def client_tls(
 
 
 def server_tls(
-    cert_file: PathLike, key_file: PathLike | None = None, *, key_password: str | None = None, client_ca_file: PathLike | None = None
+    cert_file: PathLike,
+    key_file: PathLike | None = None,
+    *,
+    key_password: str | None = None,
+    client_ca_file: PathLike | None = None,
 ) -> ssl.SSLContext:
     """A server's context.  With `client_ca_file`, clients must show a certificate that this CA signed (mTLS)."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

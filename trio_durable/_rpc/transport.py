@@ -16,7 +16,8 @@ import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol as TypingProtocol
+from typing import Any
+from typing import Protocol as TypingProtocol
 
 import trio
 from trio.lowlevel import Abort, Task, current_task, reschedule, wait_readable, wait_task_rescheduled, wait_writable
@@ -70,9 +71,8 @@ class Transport:
         self._tls: ssl.SSLObject | None = None
         if tls is not None:
             self._tls_in, self._tls_out = ssl.MemoryBIO(), ssl.MemoryBIO()
-            self._tls = tls.wrap_bio(
-                self._tls_in, self._tls_out, server_side=server_side, server_hostname=None if server_side else server_hostname
-            )
+            name = None if server_side else server_hostname
+            self._tls = tls.wrap_bio(self._tls_in, self._tls_out, server_side=server_side, server_hostname=name)
 
     # -- what grpclib sees
 
