@@ -15,7 +15,7 @@ Rules it holds (the protocol's, section numbers of the protocol's description in
 - Each action is confirmed by an event with the action's id.  A turn that asks for an id twice has lost its way; the
   instance fails with a message that says so, because a refusal would be retried for ever.
 - One answer per (kind, id); later ones, and answers to what was never asked for, are dropped.
-- Terminate wins over continue-as-new and over a worker that ignores it; a completion that was made first wins over both.
+- Terminate wins over continue-as-new and over a worker that ignores it; a completion made first wins over both.
 - Continue-as-new loses every other action of its turn, keeps name and parent, and begins a new execution.
 - A parent hears of a child's end once; of a terminated child as a failure without details.
 """
@@ -94,7 +94,7 @@ class Instance:
     """One orchestration instance, service side.
 
     instance_id: its id.  custom_status: raw JSON or None, as the last turn left it.
-    tight_generations: how many executions in a row continued as new in their first turn, taking in nothing from outside.
+    tight_generations: how many executions in a row continued as new in their first turn, hearing nothing new.
     """
 
     __slots__ = (
@@ -212,8 +212,8 @@ class Instance:
     ) -> Outcome:
         """Carry out a worker's answer to `plan`.
 
-        new_id makes the execution ids of new executions.  custom_status is the whole truth: None clears it.  version and
-        patches are recorded in the turn's OrchestratorStarted.
+        new_id makes the execution ids of new executions.  custom_status is the whole truth: None clears it.  version
+        and patches are recorded in the turn's OrchestratorStarted.
         """
         terminate = next((event for event in plan.events if isinstance(event, ev.ExecutionTerminated)), None)
         if terminate is None and any(isinstance(action, ac.VersionNotAvailable) for action in actions):
