@@ -10,11 +10,11 @@ against one grpcio server (CPU of the client per unary call of 200 bytes, one ca
 eight shuffled rounds; grpclib on asyncio: 306 us, grpcio's own aio client: 183 us):
 
     trio-asyncio                        454 us  does not import on Python 3.14; replaces the event loop policy
-    asyncio in a thread                 423 us  public interfaces only, and it answers PINGs while Trio is blocked; keeps
-                                                every fault of grpclib's (below).  The fallback, should the seams close
+    asyncio in a thread                 423 us  public interfaces only; answers PINGs while Trio is blocked; keeps every
+                                                fault of grpclib's (below).  The fallback, should the seams close
     the same with uvloop                359 us  likewise
-    Trio as guest of asyncio            437 us  the user calls `trio.run`, so Trio would have to be the host: not possible
-    asyncio's selector inside Trio      430 us  unmodified grpclib, on three private methods of the loop; for emergencies
+    Trio as guest of asyncio            437 us  the user calls `trio.run`, so Trio must be the host: not possible
+    asyncio's selector inside Trio      430 us  unmodified grpclib on three private methods of the loop; for need
     subclasses of grpclib's classes     249 us  chosen: 0.6 to 0.8 of grpclib on asyncio, half of grpcio for streams
     the same in its own Trio thread     453 us  offered as `io="thread"`, for programs that block Trio's thread
 
@@ -32,6 +32,10 @@ failures.
 
 from __future__ import annotations
 
+from grpclib import GRPCError
+from grpclib.const import Status as RpcStatus
+from trio_durable_proto import TaskHubSidecarServiceStub as Stub
+
 from .address import Address, parse_address
 from .channel import Channel, ClientStream
 from .dialer import Backoff
@@ -46,9 +50,12 @@ __all__ = [
     "Backoff",
     "Channel",
     "ClientStream",
+    "GRPCError",
     "Keepalive",
     "MemoryChannel",
+    "RpcStatus",
     "Server",
+    "Stub",
     "client_tls",
     "current_call",
     "open_channel",

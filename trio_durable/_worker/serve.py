@@ -65,6 +65,7 @@ class Worker:
 
     target: the sidecar's address, or a channel such as `sidecar.channel()` of an embedded one.
     max_concurrent_activities: how many activities run at a time; the others wait in memory.
+    max_cached_instances: how many orchestrations stay in memory between turns; 0 replays them from history every time.
     sandbox: "strict" (the default), "best_effort" or "off"; see the sandbox's documentation.
     passthrough: names of modules that orchestrators get from the host as they are.
     converter: a `trio_durable.abc.Converter`; JSON directed by type hints if not given.
@@ -77,6 +78,7 @@ class Worker:
         target: Any = DEFAULT_ADDRESS,
         *,
         max_concurrent_activities: int = 100,
+        max_cached_instances: int = 1000,
         sandbox: Literal["strict", "best_effort", "off"] = "strict",
         passthrough: tuple[str, ...] = (),
         converter: Any = None,
@@ -93,7 +95,7 @@ class Worker:
         self._converter = converter if converter is not None else JsonConverter()
         self._registry = Registry()
         self._sandbox = Sandbox(mode=sandbox, passthrough=passthrough)
-        self._turns = TurnRunner(self._registry, self._sandbox, self._converter)
+        self._turns = TurnRunner(self._registry, self._sandbox, self._converter, max_cached_instances)
 
     # -- registration ---------------------------------------------------------------------------------------------
 
@@ -142,6 +144,8 @@ class Worker:
             if len(group.exceptions) == 1:
                 raise group.exceptions[0] from None
             raise
+        finally:
+            self._turns.close()
 
 
 class _Once:

@@ -1,11 +1,17 @@
 """A turn, synchronously: history in, actions out, with the user's code in its sandbox.
 
 This file decides nothing about ids or order (`_core.replay` does) and touches no socket (`serve` does).
+
+An instance may stay in memory between turns, its code waiting where it stands, so that a turn costs its new events and
+not its whole history.  It is gone on with only if the history that the sidecar sends agrees with what the instance has
+already seen, event by event over its last turn (whose timestamps no other turn shares); so an answer that was lost or
+discarded, or a turn that another worker ran, leads to a fresh replay and never to a wrong one.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from itertools import chain
@@ -14,7 +20,7 @@ from typing import Any
 from trio_durable_sandbox import Sandbox
 
 from trio_durable import _converter
-from trio_durable._core.events import ExecutionStarted
+from trio_durable._core.events import Event, ExecutionStarted
 from trio_durable._core.replay import Outcome, Replay
 from trio_durable._durable.context import OrchestrationContext, drive_generator
 from trio_durable._errors import NotRegisteredError, PayloadError
@@ -40,16 +46,34 @@ class _Payloads:
 
 
 class TurnRunner:
-    """Runs turns of the registered orchestrators."""
+    """Runs turns of the registered orchestrators; keeps at most `keep` instances in memory between turns."""
 
-    def __init__(self, registry: Registry, sandbox: Sandbox, converter: Any) -> None:
+    def __init__(self, registry: Registry, sandbox: Sandbox, converter: Any, keep: int) -> None:
         self._registry = registry
         self._sandbox = sandbox
         self._payloads = _Payloads(registry, converter)
+        self._keep = keep
+        self._kept: OrderedDict[str, _Instance] = OrderedDict()
 
     def run(self, turn: Turn, completion_token: str = "") -> TurnResult:
         """What the instance asks for after `turn`.  The user's errors are in the result; only our bugs are raised."""
-        outcome = self._replay(turn)
+        instance = self._kept.pop(turn.instance_id, None)
+        if instance is not None and not instance.continues(turn.past):
+            instance.close()
+            instance = None
+        if instance is None:
+            instance = _Instance(self, turn)
+        try:
+            outcome = instance.step(turn)
+        except BaseException:
+            instance.close()
+            raise
+        if outcome.complete or not self._keep:
+            instance.close()
+        else:
+            self._kept[turn.instance_id] = instance
+            if len(self._kept) > self._keep:
+                self._kept.popitem(last=False)[1].close()
         return TurnResult(
             instance_id=turn.instance_id,
             actions=outcome.actions,
@@ -59,40 +83,31 @@ class TurnRunner:
             patches=tuple(outcome.patches),
         )
 
-    def _replay(self, turn: Turn) -> Outcome:
-        execution = next((e for e in chain(turn.past, turn.new) if type(e) is ExecutionStarted), None)
-        def clock() -> int:
-            return replay.now
+    def close(self) -> None:
+        """Dispose of every instance in memory."""
+        while self._kept:
+            self._kept.popitem()[1].close()
 
-        seed = f"{turn.instance_id}|{(execution.execution_id if execution is not None else None) or ''}"
-        run = self._sandbox.new_run(instance_id=turn.instance_id, seed=seed, now_ns=clock)
+    def start(self, started: ExecutionStarted, replay: Replay, run: Any) -> Coroutine[Any, Any, str | None]:
+        """The coroutine that runs the orchestrator; raises NotRegisteredError if there is none of that name."""
+        registered = self._registry.orchestrators.get(started.name)
+        if registered is None:
+            known = ", ".join(repr(name) for name in sorted(self._registry.orchestrators)) or "none"
+            raise NotRegisteredError(
+                f"this worker has no orchestrator {started.name!r}, which instance {replay.instance_id!r} was started "
+                f"with; it has {known}. Call worker.add_orchestrator(...) with it, or start the instance under a name "
+                "that exists."
+            )
+        function = registered.function if registered.program is None else registered.program.instantiate(run)
+        return self._main(OrchestrationContext(replay, self._payloads), function, registered, started.input)
 
-        def start(started: ExecutionStarted, replay: Replay) -> Coroutine[Any, Any, str | None]:
-            registered = self._registry.orchestrators.get(started.name)
-            if registered is None:
-                raise NotRegisteredError(
-                    f"this worker has no orchestrator {started.name!r}, which instance {replay.instance_id!r} was "
-                    f"started with; it has {_listed(self._registry.orchestrators)}. "
-                    f"Call worker.add_orchestrator(...) with it, or start the instance under a name that exists."
-                )
-            function = registered.function if registered.program is None else registered.program.instantiate(run)
-            return self._main(OrchestrationContext(replay, self._payloads), function, registered, started.input)
-
-        def step() -> Outcome:
-            with run.active():
-                outcome = replay.turn(turn.past, turn.new)
-                if run.violations:
-                    # A violation that the code swallowed has been seen all the same: the turn cannot be trusted.
-                    outcome = replay.fail(run.violations[0])
-                replay.close()
-            return outcome
-
-        replay = Replay(turn.instance_id, start)
-        try:
-            # An empty context: what the host keeps in context variables is not the orchestration's to see.
-            return Context().run(step)
-        finally:
-            run.close()
+    def new_run(self, turn: Turn, clock: Callable[[], int]) -> Any:
+        """The sandbox's half of an instance; its random streams belong to the execution."""
+        started = next((e for e in chain(turn.past, turn.new) if type(e) is ExecutionStarted), None)
+        execution = started.execution_id if started is not None else None
+        return self._sandbox.new_run(
+            instance_id=turn.instance_id, seed=f"{turn.instance_id}|{execution or ''}", now_ns=clock
+        )
 
     async def _main(
         self,
@@ -118,5 +133,47 @@ class TurnRunner:
             raise PayloadError(f"the result of orchestration {registered.name!r}: {error}") from error
 
 
-def _listed(names: dict[str, Any]) -> str:
-    return ", ".join(repr(name) for name in sorted(names)) or "none"
+class _Instance:
+    """One instance in memory: its replay, its sandbox run, and how much of its history it has seen."""
+
+    __slots__ = ("_context", "_last", "_replay", "_run", "_seen")
+
+    def __init__(self, runner: TurnRunner, turn: Turn) -> None:
+        def start(started: ExecutionStarted, replay: Replay) -> Coroutine[Any, Any, str | None]:
+            return runner.start(started, replay, run)
+
+        def clock() -> int:
+            return replay.now
+
+        self._replay = replay = Replay(turn.instance_id, start)
+        self._run = run = runner.new_run(turn, clock)
+        # An empty context: what the host keeps in context variables is not the orchestration's to see.
+        self._context = Context()
+        self._seen = 0
+        self._last: list[Event] = []
+
+    def continues(self, past: list[Event]) -> bool:
+        """Whether `past` begins with everything this instance has seen."""
+        return len(past) >= self._seen and past[self._seen - len(self._last) : self._seen] == self._last
+
+    def step(self, turn: Turn) -> Outcome:
+        return self._context.run(self._step, turn)
+
+    def _step(self, turn: Turn) -> Outcome:
+        with self._run.active():
+            outcome = self._replay.turn(turn.past[self._seen :], turn.new)
+            if self._run.violations:
+                # A violation that the code swallowed has been seen all the same: the turn cannot be trusted.
+                outcome = self._replay.fail(self._run.violations[0])
+        self._seen = len(turn.past) + len(turn.new)
+        self._last = turn.new
+        return outcome
+
+    def close(self) -> None:
+        """Dispose of the instance's tasks inside its sandbox; what they do in their last moments goes nowhere."""
+        self._context.run(self._close)
+
+    def _close(self) -> None:
+        with self._run.active():
+            self._replay.close()
+        self._run.close()
