@@ -98,3 +98,13 @@ def betterproto_source(own: list[FileDescriptorProto], compiled: FileDescriptorS
         raise SystemExit(f"betterproto's compiler answered without a file: {response.error or answer.stderr.decode()}")
     (module,) = [file for file in response.file if file.content]
     return module.content
+
+
+def contract(compiled: FileDescriptorSet) -> FileDescriptorSet:
+    """Our files as they are written, without comments."""
+    result = FileDescriptorSet()
+    for file in compiled.file:
+        if file.name in SOURCES:
+            result.file.add().CopyFrom(file)
+            result.file[-1].ClearField("source_code_info")
+    return result

@@ -1,10 +1,17 @@
-"""The messages and the service of the Durable Task protocol, Dapr dialect (generated), and their codec.
+"""The messages and the service of the Durable Task protocol, Dapr dialect, and their codec.
 
-Everything in `_messages` is re-exported here: `pb.WorkflowRequest`, `pb.TaskHubSidecarServiceStub`, ...
+    import trio_durable_proto as pb
+    from trio_durable_proto import codec
+
+    event = codec.decode(pb.HistoryEvent, data)
+    data = codec.encode(pb.WorkItem(health_ping=pb.HealthPing()))
+
+Every message, enum, stub and service base that proto/generate.py makes is re-exported here, and `codec` fits each of
+the message classes with its generated reader and writer. Timestamps are `Timestamp` messages (seconds, nanos).
 """
 
+from . import _messages, codec
 from ._messages import *  # noqa: F403
-from ._messages import TaskHubSidecarServiceBase, TaskHubSidecarServiceStub
-from . import codec
 
-__all__ = ["TaskHubSidecarServiceBase", "TaskHubSidecarServiceStub", "codec"]
+__all__ = ["codec"]
+__all__ += [name for name, value in vars(_messages).items() if getattr(value, "__module__", "") == _messages.__name__]
