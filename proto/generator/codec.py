@@ -12,17 +12,13 @@ HEADER = '''\
 Do not edit. proto/README.md says how this works; the generator's modules say what the code relies on.
 """
 
-import betterproto
-
 from ._messages import *
 from ._wire import (
-    MAX_DEPTH, ONE_BYTE, DecodeError, bytes_of, int32, int64, keep, length, map_entry, map_entry_bytes, note, overlong,
-    one_of_only, short_varint, signed32, signed64, size, skip, uint32, varint, wrapped, wrapped_heads,
+    MAX_DEPTH, NUMBER_ZERO, ONE_BYTE, DecodeError, bytes_of, fields, int32, int64, keep, length, map_entry,
+    map_entry_bytes, map_keys, new, note, one_of_only, overlong, set_fields, short_varint, signed32, signed64, size, skip, uint32, varint, wrapped,
+    wrapped_heads,
 )
 
-new = object.__new__
-fields = betterproto.Message.__dict__["__dict__"].__get__
-set_fields = betterproto.Message.__dict__["__dict__"].__set__
 MINUS_ONE = b"\\xff" * 9 + b"\\x01"
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 '''

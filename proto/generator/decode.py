@@ -101,13 +101,16 @@ def _rest(text: Text, message: MessageModel, plain: list[Field], big: str | None
                     body(text)
                 word = "elif"
     if word == "if":
-        _unknown(text)
+        _unknown(text, message)
     else:
         with text.block("else:"):
-            _unknown(text)
+            _unknown(text, message)
 
 
-def _unknown(text: Text) -> None:
+def _unknown(text: Text, message: MessageModel) -> None:
+    if message.fields:
+        with text.block("if t < 8:"):
+            text("raise DecodeError(NUMBER_ZERO)")
     text("i = skip(b, i, t, end, r)")
     with text.block("if u is None:"):
         text("u = [s, i]")
@@ -209,7 +212,7 @@ def _wrapper(text: Text, field: Field, depth: str) -> None:
         text("c = b[i + 1]")
         with text.block("if c < 128:"):
             text("i += 2", "n += (c << 7) - 131", "j = i + n + 3")
-            with text.block(f"if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0{depth}:"):
+            with text.block(f"if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7{depth}:"):
                 text(f"d[{field.name!r}] = b[i + 3:j].decode()")
             with text.block("else:"):
                 text(slow)

@@ -54,7 +54,7 @@ def tables(text: Text, message: MessageModel) -> None:
 def _field(text: Text, field: Field) -> None:
     text(f"v = get({field.name!r})")
     if field.kind == "map":
-        with text.block("if v:"), text.block("for k in sorted(v):"):
+        with text.block("if v:"), text.block("for k in map_keys(v):"):
             text("e = map_entry_bytes(k, v[k])", f"add({field.tag_bytes!r})", "add(size(len(e)))", "add(e)")
     elif field.repeated:
         with text.block("if v:"):

@@ -3,17 +3,13 @@
 Do not edit. proto/README.md says how this works; the generator's modules say what the code relies on.
 """
 
-import betterproto
-
 from ._messages import *
 from ._wire import (
-    MAX_DEPTH, ONE_BYTE, DecodeError, bytes_of, int32, int64, keep, length, map_entry, map_entry_bytes, note, overlong,
-    one_of_only, short_varint, signed32, signed64, size, skip, uint32, varint, wrapped, wrapped_heads,
+    MAX_DEPTH, NUMBER_ZERO, ONE_BYTE, DecodeError, bytes_of, fields, int32, int64, keep, length, map_entry,
+    map_entry_bytes, map_keys, new, note, one_of_only, overlong, set_fields, short_varint, signed32, signed64, size, skip, uint32, varint, wrapped,
+    wrapped_heads,
 )
 
-new = object.__new__
-fields = betterproto.Message.__dict__["__dict__"].__get__
-set_fields = betterproto.Message.__dict__["__dict__"].__set__
 MINUS_ONE = b"\xff" * 9 + b"\x01"
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
@@ -94,6 +90,8 @@ def decode_Timestamp(b, i, end, r, m=None):
                 if t in {8, 16}:
                     i = overlong(Timestamp, decode_Timestamp, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -230,6 +228,8 @@ def decode_TaskRouter(b, i, end, r, m=None):
                 if t in {10, 18, 26}:
                     i = overlong(TaskRouter, decode_TaskRouter, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -328,6 +328,8 @@ def decode_WorkflowVersion(b, i, end, r, m=None):
                 if t in {10, 18}:
                     i = overlong(WorkflowVersion, decode_WorkflowVersion, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -413,7 +415,7 @@ def decode_WorkflowInstance(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['execution_id'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'\x12', u)
@@ -429,6 +431,8 @@ def decode_WorkflowInstance(b, i, end, r, m=None):
                 if t in {10, 18}:
                     i = overlong(WorkflowInstance, decode_WorkflowInstance, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -537,7 +541,7 @@ def decode_TaskFailureDetails(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0 and r > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 and r > 0:
                         d['stack_trace'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'stack_trace', 'str', b'\x1a', u)
@@ -574,6 +578,8 @@ def decode_TaskFailureDetails(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 40}:
                     i = overlong(TaskFailureDetails, decode_TaskFailureDetails, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -689,7 +695,7 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['name'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'name', 'str', b'\x12', u)
@@ -713,7 +719,7 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
@@ -768,6 +774,8 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
                 if t in {8, 18, 26, 34, 42, 50}:
                     i = overlong(ParentInstanceInfo, decode_ParentInstanceInfo, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -873,6 +881,8 @@ def decode_RerunParentInstanceInfo(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(RerunParentInstanceInfo, decode_RerunParentInstanceInfo, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -941,6 +951,8 @@ def decode_RetryParentInstanceInfo(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(RetryParentInstanceInfo, decode_RetryParentInstanceInfo, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -1034,7 +1046,7 @@ def decode_TraceContext(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['trace_state'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'trace_state', 'str', b'\x1a', u)
@@ -1050,6 +1062,8 @@ def decode_TraceContext(b, i, end, r, m=None):
                 if t in {10, 18, 26}:
                     i = overlong(TraceContext, decode_TraceContext, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -1193,7 +1207,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
@@ -1266,7 +1280,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'B', u)
@@ -1290,7 +1304,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['output'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'output', 'str', b'J', u)
@@ -1314,7 +1328,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['custom_status'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'custom_status', 'str', b'R', u)
@@ -1351,7 +1365,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['execution_id'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'b', u)
@@ -1388,7 +1402,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['parent_instance_id'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'parent_instance_id', 'str', b'r', u)
@@ -1442,7 +1456,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
                         i += 2
                         n += (c << 7) - 131
                         j = i + n + 3
-                        if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                        if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                             d['parent_app_id'] = b[i + 3:j].decode()
                         else:
                             u = wrapped(b, i, j, r, d, 'parent_app_id', 'str', b'\x82\x01', u)
@@ -1465,6 +1479,8 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 d['started_at'] = decode_Timestamp(b, i, j, r - 1, d.get('started_at'))
                 i = j
             else:
+                if t < 8:
+                    raise DecodeError(NUMBER_ZERO)
                 i = skip(b, i, t, end, r)
                 if u is None:
                     u = [s, i]
@@ -1598,7 +1614,7 @@ def encode_WorkflowState(m):
         add(e)
     v = get('tags')
     if v:
-        for k in sorted(v):
+        for k in map_keys(v):
             e = map_entry_bytes(k, v[k])
             add(b'z')
             add(size(len(e)))
@@ -1729,6 +1745,8 @@ def decode_ChildCompletionAttestationPayload(b, i, end, r, m=None):
                 if t in {10, 16, 26, 34, 40, 48}:
                     i = overlong(ChildCompletionAttestationPayload, decode_ChildCompletionAttestationPayload, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -1836,6 +1854,8 @@ def decode_ChildCompletionAttestation(b, i, end, r, m=None):
                 if t in {10, 18}:
                     i = overlong(ChildCompletionAttestation, decode_ChildCompletionAttestation, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -1993,6 +2013,8 @@ def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
                 if t in {10, 16, 26, 34, 42, 48, 56}:
                     i = overlong(ActivityCompletionAttestationPayload, decode_ActivityCompletionAttestationPayload, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -2106,6 +2128,8 @@ def decode_ActivityCompletionAttestation(b, i, end, r, m=None):
                 if t in {10, 18}:
                     i = overlong(ActivityCompletionAttestation, decode_ActivityCompletionAttestation, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -2195,6 +2219,8 @@ def decode_ExternalSigningCertificate(b, i, end, r, m=None):
                 if t in {10, 18}:
                     i = overlong(ExternalSigningCertificate, decode_ExternalSigningCertificate, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -2297,7 +2323,7 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
@@ -2321,7 +2347,7 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
@@ -2397,7 +2423,7 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['workflow_span_id'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'workflow_span_id', 'str', b'B', u)
@@ -2436,6 +2462,8 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 42, 50, 58, 66, 74}:
                     i = overlong(ExecutionStartedEvent, decode_ExecutionStartedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -2522,7 +2550,7 @@ def encode_ExecutionStartedEvent(m):
         add(e)
     v = get('tags')
     if v:
-        for k in sorted(v):
+        for k in map_keys(v):
             e = map_entry_bytes(k, v[k])
             add(b'J')
             add(size(len(e)))
@@ -2579,7 +2607,7 @@ def decode_ExecutionCompletedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['result'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
@@ -2608,6 +2636,8 @@ def decode_ExecutionCompletedEvent(b, i, end, r, m=None):
                 if t in {8, 18, 26}:
                     i = overlong(ExecutionCompletedEvent, decode_ExecutionCompletedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -2688,7 +2718,7 @@ def decode_ExecutionTerminatedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
@@ -2710,6 +2740,8 @@ def decode_ExecutionTerminatedEvent(b, i, end, r, m=None):
                 if t in {10, 16}:
                     i = overlong(ExecutionTerminatedEvent, decode_ExecutionTerminatedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -2807,7 +2839,7 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
@@ -2831,7 +2863,7 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
@@ -2896,6 +2928,8 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 42, 50, 56}:
                     i = overlong(TaskScheduledEvent, decode_TaskScheduledEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -3026,7 +3060,7 @@ def decode_TaskCompletedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['result'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
@@ -3081,6 +3115,8 @@ def decode_TaskCompletedEvent(b, i, end, r, m=None):
                 if t in {8, 18, 26, 34, 42}:
                     i = overlong(TaskCompletedEvent, decode_TaskCompletedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -3239,6 +3275,8 @@ def decode_TaskFailedEvent(b, i, end, r, m=None):
                 if t in {8, 18, 26, 34, 42}:
                     i = overlong(TaskFailedEvent, decode_TaskFailedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -3368,7 +3406,7 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
@@ -3392,7 +3430,7 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
@@ -3457,6 +3495,8 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 42, 50, 56, 66}:
                     i = overlong(ChildWorkflowInstanceCreatedEvent, decode_ChildWorkflowInstanceCreatedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -3591,7 +3631,7 @@ def decode_ChildWorkflowInstanceCompletedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['result'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
@@ -3633,6 +3673,8 @@ def decode_ChildWorkflowInstanceCompletedEvent(b, i, end, r, m=None):
                 if t in {8, 18, 26, 34}:
                     i = overlong(ChildWorkflowInstanceCompletedEvent, decode_ChildWorkflowInstanceCompletedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -3770,6 +3812,8 @@ def decode_ChildWorkflowInstanceFailedEvent(b, i, end, r, m=None):
                 if t in {8, 18, 26, 34}:
                     i = overlong(ChildWorkflowInstanceFailedEvent, decode_ChildWorkflowInstanceFailedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -3855,6 +3899,8 @@ def decode_DetachedWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(DetachedWorkflowInstanceCreatedEvent, decode_DetachedWorkflowInstanceCreatedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -3959,6 +4005,8 @@ def decode_TimerOriginExternalEvent(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(TimerOriginExternalEvent, decode_TimerOriginExternalEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -4027,6 +4075,8 @@ def decode_TimerOriginActivityRetry(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(TimerOriginActivityRetry, decode_TimerOriginActivityRetry, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -4095,6 +4145,8 @@ def decode_TimerOriginChildWorkflowRetry(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(TimerOriginChildWorkflowRetry, decode_TimerOriginChildWorkflowRetry, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -4307,6 +4359,8 @@ def decode_TimerCreatedEvent(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 42, 50, 58}:
                     i = overlong(TimerCreatedEvent, decode_TimerCreatedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -4430,6 +4484,8 @@ def decode_TimerFiredEvent(b, i, end, r, m=None):
                 if t in {10, 16}:
                     i = overlong(TimerFiredEvent, decode_TimerFiredEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -4504,6 +4560,8 @@ def decode_WorkflowStartedEvent(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(WorkflowStartedEvent, decode_WorkflowStartedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -4633,7 +4691,7 @@ def decode_EventSentEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
@@ -4649,6 +4707,8 @@ def decode_EventSentEvent(b, i, end, r, m=None):
                 if t in {10, 18, 26}:
                     i = overlong(EventSentEvent, decode_EventSentEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -4743,7 +4803,7 @@ def decode_EventRaisedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\x12', u)
@@ -4759,6 +4819,8 @@ def decode_EventRaisedEvent(b, i, end, r, m=None):
                 if t in {10, 18}:
                     i = overlong(EventRaisedEvent, decode_EventRaisedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -4832,7 +4894,7 @@ def decode_ContinueAsNewEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
@@ -4848,6 +4910,8 @@ def decode_ContinueAsNewEvent(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(ContinueAsNewEvent, decode_ContinueAsNewEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -4915,7 +4979,7 @@ def decode_ExecutionSuspendedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
@@ -4931,6 +4995,8 @@ def decode_ExecutionSuspendedEvent(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(ExecutionSuspendedEvent, decode_ExecutionSuspendedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -4998,7 +5064,7 @@ def decode_ExecutionResumedEvent(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
@@ -5014,6 +5080,8 @@ def decode_ExecutionResumedEvent(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(ExecutionResumedEvent, decode_ExecutionResumedEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -5098,6 +5166,8 @@ def decode_ExecutionStalledEvent(b, i, end, r, m=None):
                 if t in {8, 18}:
                     i = overlong(ExecutionStalledEvent, decode_ExecutionStalledEvent, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -5349,6 +5419,8 @@ def decode_HistoryEvent(b, i, end, r, m=None):
                 d['router'] = decode_TaskRouter(b, i, j, r - 1, d.get('router'))
                 i = j
             else:
+                if t < 8:
+                    raise DecodeError(NUMBER_ZERO)
                 i = skip(b, i, t, end, r)
                 if u is None:
                     u = [s, i]
@@ -5528,6 +5600,8 @@ def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 42, 50}:
                     i = overlong(PropagatedHistoryChunk, decode_PropagatedHistoryChunk, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -5644,6 +5718,8 @@ def decode_PropagatedHistory(b, i, end, r, m=None):
                 if t in {8, 18}:
                     i = overlong(PropagatedHistory, decode_PropagatedHistory, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -5733,7 +5809,7 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
@@ -5757,7 +5833,7 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
@@ -5796,6 +5872,8 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
                 if t in {10, 18, 26, 42, 48}:
                     i = overlong(ScheduleTaskAction, decode_ScheduleTaskAction, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -5926,7 +6004,7 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
@@ -5950,7 +6028,7 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
@@ -5989,6 +6067,8 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 48, 58}:
                     i = overlong(CreateChildWorkflowAction, decode_CreateChildWorkflowAction, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -6130,7 +6210,7 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
@@ -6154,7 +6234,7 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
@@ -6191,7 +6271,7 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['execution_id'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'2', u)
@@ -6243,6 +6323,8 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 42, 50, 58, 66}:
                     i = overlong(CreateDetachedWorkflowAction, decode_CreateDetachedWorkflowAction, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -6313,7 +6395,7 @@ def encode_CreateDetachedWorkflowAction(m):
         add(e)
     v = get('tags')
     if v:
-        for k in sorted(v):
+        for k in map_keys(v):
             e = map_entry_bytes(k, v[k])
             add(b':')
             add(size(len(e)))
@@ -6494,6 +6576,8 @@ def decode_CreateTimerAction(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 42, 50}:
                     i = overlong(CreateTimerAction, decode_CreateTimerAction, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -6619,7 +6703,7 @@ def decode_SendEventAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['data'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'data', 'str', b'\x1a', u)
@@ -6635,6 +6719,8 @@ def decode_SendEventAction(b, i, end, r, m=None):
                 if t in {10, 18, 26}:
                     i = overlong(SendEventAction, decode_SendEventAction, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -6736,7 +6822,7 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['result'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
@@ -6760,7 +6846,7 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['details'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'details', 'str', b'\x1a', u)
@@ -6784,7 +6870,7 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['new_version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'new_version', 'str', b'"', u)
@@ -6829,6 +6915,8 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                 if t in {8, 18, 26, 34, 42, 50}:
                     i = overlong(CompleteWorkflowAction, decode_CompleteWorkflowAction, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -6951,7 +7039,7 @@ def decode_TerminateWorkflowAction(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['reason'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
@@ -6973,6 +7061,8 @@ def decode_TerminateWorkflowAction(b, i, end, r, m=None):
                 if t in {10, 18, 24}:
                     i = overlong(TerminateWorkflowAction, decode_TerminateWorkflowAction, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -7332,6 +7422,8 @@ def decode_WorkflowAction(b, i, end, r, m=None):
                 if t in {8, 18, 26, 34, 42, 50, 58, 82, 90, 74}:
                     i = overlong(WorkflowAction, decode_WorkflowAction, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -7477,7 +7569,7 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
@@ -7501,7 +7593,7 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
@@ -7584,6 +7676,8 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 40, 50, 58, 66}:
                     i = overlong(ActivityRequest, decode_ActivityRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -7734,7 +7828,7 @@ def decode_ActivityResponse(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['result'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'result', 'str', b'\x1a', u)
@@ -7776,6 +7870,8 @@ def decode_ActivityResponse(b, i, end, r, m=None):
                 if t in {10, 16, 26, 34, 42}:
                     i = overlong(ActivityResponse, decode_ActivityResponse, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -7873,6 +7969,8 @@ def decode_CachedHistory(b, i, end, r, m=None):
                 if t in {8}:
                     i = overlong(CachedHistory, decode_CachedHistory, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -7964,7 +8062,7 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['execution_id'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'\x12', u)
@@ -8057,6 +8155,8 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 48, 58, 66, 74}:
                     i = overlong(WorkflowRequest, decode_WorkflowRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -8205,7 +8305,7 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['custom_status'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'custom_status', 'str', b'\x1a', u)
@@ -8260,6 +8360,8 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 42, 50}:
                     i = overlong(WorkflowResponse, decode_WorkflowResponse, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -8403,7 +8505,7 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['version'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
@@ -8427,7 +8529,7 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
@@ -8464,7 +8566,7 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['execution_id'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'execution_id', 'str', b':', u)
@@ -8535,6 +8637,8 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34, 42, 58, 66, 74, 80, 90}:
                     i = overlong(CreateInstanceRequest, decode_CreateInstanceRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -8606,7 +8710,7 @@ def encode_CreateInstanceRequest(m):
         add(e)
     v = get('tags')
     if v:
-        for k in sorted(v):
+        for k in map_keys(v):
             e = map_entry_bytes(k, v[k])
             add(b'B')
             add(size(len(e)))
@@ -8669,6 +8773,8 @@ def decode_CreateInstanceResponse(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(CreateInstanceResponse, decode_CreateInstanceResponse, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -8761,6 +8867,8 @@ def decode_GetInstanceRequest(b, i, end, r, m=None):
                 if t in {10, 16, 26}:
                     i = overlong(GetInstanceRequest, decode_GetInstanceRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -8847,6 +8955,8 @@ def decode_GetInstanceResponse(b, i, end, r, m=None):
                 if t in {8, 18}:
                     i = overlong(GetInstanceResponse, decode_GetInstanceResponse, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -8947,7 +9057,7 @@ def decode_RaiseEventRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
@@ -8976,6 +9086,8 @@ def decode_RaiseEventRequest(b, i, end, r, m=None):
                 if t in {10, 18, 26, 34}:
                     i = overlong(RaiseEventRequest, decode_RaiseEventRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -9117,7 +9229,7 @@ def decode_TerminateRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['output'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'output', 'str', b'\x12', u)
@@ -9152,6 +9264,8 @@ def decode_TerminateRequest(b, i, end, r, m=None):
                 if t in {10, 18, 24, 34}:
                     i = overlong(TerminateRequest, decode_TerminateRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -9288,7 +9402,7 @@ def decode_SuspendRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['reason'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
@@ -9317,6 +9431,8 @@ def decode_SuspendRequest(b, i, end, r, m=None):
                 if t in {10, 18, 26}:
                     i = overlong(SuspendRequest, decode_SuspendRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -9450,7 +9566,7 @@ def decode_ResumeRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['reason'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
@@ -9479,6 +9595,8 @@ def decode_ResumeRequest(b, i, end, r, m=None):
                 if t in {10, 18, 26}:
                     i = overlong(ResumeRequest, decode_ResumeRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -9666,6 +9784,8 @@ def decode_PurgeInstancesRequest(b, i, end, r, m=None):
                 if t in {10, 18, 24, 32, 42}:
                     i = overlong(PurgeInstancesRequest, decode_PurgeInstancesRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -9810,6 +9930,8 @@ def decode_PurgeInstanceFilter(b, i, end, r, m=None):
                 if t in {10, 18, 24, 26}:
                     i = overlong(PurgeInstanceFilter, decode_PurgeInstanceFilter, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -9909,6 +10031,8 @@ def decode_PurgeInstancesResponse(b, i, end, r, m=None):
                 if t in {8, 18}:
                     i = overlong(PurgeInstancesResponse, decode_PurgeInstancesResponse, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -10005,6 +10129,8 @@ def decode_GetWorkItemsRequest(b, i, end, r, m=None):
                 if t in {32, 34}:
                     i = overlong(GetWorkItemsRequest, decode_GetWorkItemsRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -10157,6 +10283,8 @@ def decode_WorkItem(b, i, end, r, m=None):
                 if t in {10, 18, 50, 82}:
                     i = overlong(WorkItem, decode_WorkItem, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -10356,7 +10484,7 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
                     i += 2
                     n += (c << 7) - 131
                     j = i + n + 3
-                    if b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 > 0:
+                    if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
                         d['input'] = b[i + 3:j].decode()
                     else:
                         u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
@@ -10404,6 +10532,8 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
                 if t in {10, 16, 26, 34, 40, 50, 58}:
                     i = overlong(RerunWorkflowFromEventRequest, decode_RerunWorkflowFromEventRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -10507,6 +10637,8 @@ def decode_RerunWorkflowFromEventResponse(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(RerunWorkflowFromEventResponse, decode_RerunWorkflowFromEventResponse, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -10584,6 +10716,8 @@ def decode_ListInstanceIDsRequest(b, i, end, r, m=None):
                 if t in {10, 16}:
                     i = overlong(ListInstanceIDsRequest, decode_ListInstanceIDsRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -10674,6 +10808,8 @@ def decode_ListInstanceIDsResponse(b, i, end, r, m=None):
                 if t in {10, 18}:
                     i = overlong(ListInstanceIDsResponse, decode_ListInstanceIDsResponse, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -10749,6 +10885,8 @@ def decode_GetInstanceHistoryRequest(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(GetInstanceHistoryRequest, decode_GetInstanceHistoryRequest, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]
@@ -10820,6 +10958,8 @@ def decode_GetInstanceHistoryResponse(b, i, end, r, m=None):
                 if t in {10}:
                     i = overlong(GetInstanceHistoryResponse, decode_GetInstanceHistoryResponse, d, b, i, t, end, r)
                     continue
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             if u is None:
                 u = [s, i]

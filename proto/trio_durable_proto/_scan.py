@@ -129,7 +129,7 @@ def scan(data: bytes, spans: Iterable[Span]) -> list[Scanned]:
                         k += 3
                         n += (c << 7) - 131
                         j = k + n + 3
-                        if data[k] == 10 and data[k + 1] == (n & 127 | 128) and data[k + 2] == n >> 7 > 0:
+                        if n > 127 and data[k] == 10 and data[k + 1] == (n & 127 | 128) and data[k + 2] == n >> 7:
                             b = data[k + 3 : j].decode()
                         else:
                             b = _text(data, k, j)

@@ -14,6 +14,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from betterproto import Message
+
+fields: Any = Message.__dict__["__dict__"].__get__
+set_fields: Any = Message.__dict__["__dict__"].__set__
+"""A message's `__dict__`, read and replaced without a lookup that a class could have changed."""
+
+new = object.__new__
+
 MAX_DEPTH = 100
 """Levels of nesting below the outermost message, groups included: the C core's limit."""
 
@@ -79,10 +87,15 @@ def signed64(v: int) -> int:
     return (v ^ 0x8000000000000000) - 0x8000000000000000
 
 
+NUMBER_ZERO = "a field of number 0"
+
+
 def skip(b: bytes, i: int, t: int, end: int, r: int) -> int:
-    """Where the value of a field that we do not know ends; `t` is its tag, `i` where its value begins."""
-    if t < 8:
-        raise DecodeError("field number 0")
+    """Where the value of a field that we do not know ends; `t` is its tag, `i` where its value begins.
+
+    Field number 0 passes: the C core refuses it in messages, which is the caller's business, but not inside groups, nor
+    in a message without fields.
+    """
     kind = t & 7
     if kind == 2:
         n = b[i]
@@ -125,8 +138,7 @@ def skip_group(b: bytes, i: int, t: int, end: int, r: int) -> int:
             if expected.pop() != u:
                 raise DecodeError("a group ends that is not the one that began")
         else:
-            # Inside a group the C core lets field number 0 pass.
-            i = skip(b, i, u | 8, end, r)
+            i = skip(b, i, u, end, r)
         if i > end:
             raise DecodeError("cut short")
     return i
@@ -138,15 +150,11 @@ def overlong(cls: Any, decode: Any, d: dict[str, Any], b: bytes, i: int, t: int,
     Nobody writes such tags, but the C core reads them. The field is put into canonical form and merged.
     """
     stop = skip(b, i, t, end, r)
-    message = object.__new__(cls)
-    vars_of_set(message, d)
+    message = new(cls)
+    set_fields(message, d)
     piece = bytes((t,)) + b[i:stop]
     decode(piece, 0, len(piece), r, message)
     return stop
-
-
-vars_of_set: Any = None
-"""Sets a message's __dict__; `_fast` fills it in (it needs betterproto's class)."""
 
 
 def keep(d: dict[str, Any], b: bytes, spans: list[Any]) -> None:
@@ -199,6 +207,8 @@ def wrapper(b: bytes, i: int, end: int, r: int, tag: int, spans: list[Any]) -> b
             if value > 127:
                 value, i = varint(b, i, value)
         else:
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r)
             note(spans, start, i)
     if i != end:
@@ -264,6 +274,8 @@ def map_entry(b: bytes, i: int, end: int, r: int) -> tuple[str, str, bool]:
             else:
                 value = text
         else:
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
             i = skip(b, i, t, end, r - 1)
             plain = False
     if i != end:
@@ -320,6 +332,11 @@ def uint32(n: int) -> bytes:
 def wrapped_heads(tag: bytes) -> list[bytes]:
     """What stands before the text in a StringValue field of 0, 1, ... 125 bytes."""
     return [tag + b"\0", *(tag + bytes((n + 2, 10, n)) for n in range(1, 126))]
+
+
+def map_keys(entries: dict[str, str]) -> list[str]:
+    """The keys in the order of the C core's deterministic output: by their bytes, but what is longer comes first."""
+    return list(entries) if len(entries) < 2 else sorted(entries, key=lambda key: key.encode() + b"\xff")
 
 
 def map_entry_bytes(key: str, value: str) -> bytes:

@@ -24,7 +24,7 @@ from grpclib.encoding.base import CodecBase
 from . import _fast, _speedups
 from ._messages import WorkflowRequest, WorkItem
 from ._scan import Scanned, Span, scan, timestamp_ns
-from ._wire import MAX_DEPTH, DecodeError, EncodeError, length, short_varint, size, skip, unsigned
+from ._wire import MAX_DEPTH, NUMBER_ZERO, DecodeError, EncodeError, length, short_varint, size, skip, unsigned
 
 __all__ = [
     "MAX_DEPTH",
@@ -156,7 +156,9 @@ def _fields(b: bytes, i: int, end: int) -> Iterable[tuple[int, int, int, int]]:
             i += 1
             if t > 127:
                 t, i = short_varint(b, i, t)
-            if t & 7 == 2 and t > 7:
+            if t < 8:
+                raise DecodeError(NUMBER_ZERO)
+            if t & 7 == 2:
                 n = b[i]
                 i += 1
                 if n > 127:
