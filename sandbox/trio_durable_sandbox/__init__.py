@@ -1,0 +1,25 @@
+"""A determinism sandbox for durable orchestrations: standard library only, usable without the SDK.
+
+See `sandbox/README.md` for what it does, `_policy.py` for what is allowed, and `_values.py` for how deterministic
+values are made.
+"""
+
+from ._errors import SandboxInactiveError, SandboxLoadError, SandboxViolationError, SandboxWarning
+from ._run import Run
+from ._sandbox import Program, Sandbox, in_orchestration, unsafe
+from ._state import refuse
+
+__all__ = [
+    "Program",
+    "Run",
+    "Sandbox",
+    "SandboxInactiveError",
+    "SandboxLoadError",
+    "SandboxViolationError",
+    "SandboxWarning",
+    "in_orchestration",
+    "refuse",
+    "unsafe",
+]
+for _public in (Program, Run, Sandbox, SandboxInactiveError, SandboxLoadError, SandboxViolationError, SandboxWarning):
+    _public.__module__ = __name__

@@ -1,0 +1,64 @@
+"""The backstop: an audit hook that sees I/O below code that is passed through.
+
+Python cannot remove an audit hook, so there is one per process, installed by the first `Sandbox` that wants it. It
+acts only within a turn, and only where user code is on the stack: it names the function that the user's line
+called (`gzip.open`), not the primitive below it.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+from ._policy import AUDIT_TRUSTED, AUDITED, REMEDIES
+from ._state import MARK, get_run, violation, warn
+
+_installed = False
+
+
+def install() -> None:
+    """Install the hook, once per process."""
+    global _installed
+    if not _installed:
+        _installed = True
+        sys.addaudithook(_hook)
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    if event not in AUDITED:
+        return
+    run = get_run()
+    if run is None or run.unsafe_depth:
+        return
+    api, remedy = AUDITED[event]
+    name = _called(sys._getframe(1), api)
+    if name is None:
+        return
+    if run.mode == "strict":
+        raise violation(name, REMEDIES[remedy])
+    if run.mode == "best_effort":
+        run.unsafe_depth += 1
+        try:
+            warn(name, REMEDIES[remedy])
+        finally:
+            run.unsafe_depth -= 1
+
+
+def _called(frame: FrameType | None, primitive: str) -> str | None:
+    """What user code called to get here; None where nobody did, or where the I/O is part of the language."""
+    last = None
+    while frame is not None:
+        if MARK in frame.f_builtins:
+            if frame.f_code.co_filename.startswith("<") and "importlib" in frame.f_code.co_filename:
+                return None
+            return primitive if last is None else f"{_module(last)}.{last.f_code.co_qualname}"
+        if _module(frame).partition(".")[0] in AUDIT_TRUSTED or _module(frame).startswith("trio_durable"):
+            return None
+        last = frame
+        frame = frame.f_back
+    return None
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "?"))

@@ -1,0 +1,119 @@
+"""The `__builtins__` of sandboxed modules: one dictionary per process, nothing in the real one is touched."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import datetime as _datetime
+import enum
+import sys
+from types import CodeType, ModuleType
+from typing import Any
+
+from ._guards import guard, guarded_getattr, mutable
+from ._policy import BUILTINS_REFUSED, REMEDIES
+from ._rewrite import ATTRIBUTE, MUTABLE, rewrite
+from ._standins import BY_VALUE, REPLACEMENTS, refused
+from ._state import MARK, active_run, get_run, refuse
+from ._values import stable_hash
+
+BUILTINS: dict[str, Any] = dict(vars(builtins))
+
+
+def _import(
+    name: str, globals: dict[str, Any] | None = None, locals: Any = None, fromlist: Any = (), level: int = 0
+) -> Any:
+    run = active_run("__import__")
+    return run.sandbox.importer.import_(run, name, globals, fromlist, level)
+
+
+def _print(*args: Any, **kwargs: Any) -> None:
+    run = get_run()
+    if run is None or not run.replaying:
+        print(*args, **kwargs)
+
+
+def _compile(
+    source: Any, filename: Any, mode: str, flags: int = 0, dont_inherit: bool = False, optimize: int = -1, **extra: Any
+) -> Any:
+    if not flags & ast.PyCF_ONLY_AST:
+        if not isinstance(source, ast.AST):
+            source = compile(source, filename, mode, flags | ast.PyCF_ONLY_AST, True, optimize, **extra)
+        source = rewrite(source, None)
+    return compile(source, filename, mode, flags, True, optimize, **extra)
+
+
+def _scope(globals: Any, locals: Any, depth: int) -> tuple[Any, Any]:
+    frame = sys._getframe(depth)
+    if globals is None:
+        return frame.f_globals, frame.f_locals if locals is None else locals
+    globals.setdefault("__builtins__", BUILTINS)
+    return globals, globals if locals is None else locals
+
+
+def _eval(source: Any, globals: Any = None, locals: Any = None) -> Any:
+    code = source if isinstance(source, CodeType) else _compile(_stripped(source), "<string>", "eval")
+    return eval(code, *_scope(globals, locals, 2))
+
+
+def _exec(source: Any, globals: Any = None, locals: Any = None, **extra: Any) -> None:
+    code = source if isinstance(source, CodeType) else _compile(source, "<string>", "exec")
+    exec(code, *_scope(globals, locals, 2), **extra)
+
+
+def _stripped(source: Any) -> Any:
+    return source.lstrip(" \t") if isinstance(source, str) else source
+
+
+def _setattr(obj: Any, name: str, value: Any, /) -> None:
+    if isinstance(obj, ModuleType | type):
+        mutable(obj)
+    setattr(obj, name, value)
+
+
+def _delattr(obj: Any, name: str, /) -> None:
+    if isinstance(obj, ModuleType | type):
+        mutable(obj)
+    delattr(obj, name)
+
+
+def _hash(obj: Any, /) -> int:
+    """The builtin's answer for numbers and for classes with a `__hash__`; a stable one for text and time."""
+    method = type(obj).__hash__
+    if obj is None:
+        return 0x7DB1A5
+    if method is str.__hash__:
+        return stable_hash("str", str.encode(obj, "utf-8", "surrogatepass"))
+    if method is bytes.__hash__:
+        return stable_hash("bytes", bytes(obj))
+    if method is tuple.__hash__:
+        return stable_hash("tuple", repr([_hash(item) for item in tuple.__iter__(obj)]).encode())
+    if method is frozenset.__hash__:
+        return stable_hash("frozenset", repr(sorted(_hash(item) for item in obj)).encode())
+    if method is enum.Enum.__hash__:
+        return _hash(obj._name_)
+    if isinstance(obj, _datetime.datetime) and obj.utcoffset() is not None:
+        return stable_hash("datetime", obj.astimezone(_datetime.UTC).isoformat().encode())
+    if isinstance(obj, _datetime.date | _datetime.time):
+        return stable_hash(type(obj).__name__, obj.isoformat().encode())
+    if method is object.__hash__ or isinstance(obj, type):
+        return refuse("hash of an object without a __hash__ of its own", REMEDIES["memory"], hash, obj)  # type: ignore[no-any-return]
+    return hash(obj)
+
+
+for _function, _name in (
+    (_import, "__import__"), (_print, "print"), (_compile, "compile"), (_eval, "eval"), (_exec, "exec"),
+    (guarded_getattr, "getattr"), (_setattr, "setattr"), (_delattr, "delattr"), (_hash, "hash"),
+):  # fmt: skip
+    BUILTINS[_name] = _function
+for _name, _key in BUILTINS_REFUSED.items():
+    if _name in BUILTINS:
+        real = BUILTINS[_name]
+        # One name for one function: the message says what the user wrote, `open`, not `io.open`.
+        BUILTINS[_name] = refused(_name, REMEDIES[_key], real if callable(real) else None)
+        if isinstance(real, type(len)):
+            BY_VALUE.setdefault(real, ("builtins", BUILTINS[_name]))
+REPLACEMENTS["builtins"] = lambda real: {key: value for key, value in BUILTINS.items() if not key.startswith("_td_")}
+BUILTINS[ATTRIBUTE] = guard
+BUILTINS[MUTABLE] = mutable
+BUILTINS[MARK] = True

@@ -1,0 +1,225 @@
+"""The run-time half of the guard: what the rewritten code and the guarded `getattr` call.
+
+The guard looks at the *value* that an attribute access gave, never at the spelling of the access: `datetime.now`
+through an instance, a subclass, `super()` or an alias is the same C function with another `__self__`.
+"""
+
+from __future__ import annotations
+
+import datetime as _datetime
+import inspect
+import pathlib
+import sys
+from collections.abc import Callable
+from types import (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    FrameType,
+    FunctionType,
+    MappingProxyType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import Any
+
+from ._names import ModuleName
+from ._policy import MEMBERS, REMEDIES
+from ._replace_values import DATETIME_CLASS_METHODS, datetime_descriptor, datetime_member
+from ._standins import BY_VALUE, StandIn, rule_for, stand_in
+from ._state import MARK, get_run, refuse
+
+_PATH_MEMBERS: dict[Any, str] = {}
+"""Function behind a `pathlib.Path` method -> its name."""
+
+for _type, _, _members in MEMBERS:
+    if _type == "pathlib.Path":
+        for _name in _members.split():
+            _found = inspect.getattr_static(pathlib.Path, _name, None)
+            if _found is not None:
+                _PATH_MEMBERS[getattr(_found, "__func__", _found)] = _name
+
+
+def guard(obj: Any, name: str, /) -> Any:
+    """`obj.name` for the names that the policy knows."""
+    value = getattr(obj, name)
+    handler = _HANDLERS.get(type(value))
+    if handler is not None:
+        return handler(obj, name, value)
+    if isinstance(value, type):
+        return _by_value(value)
+    return value
+
+
+def guarded_getattr(obj: Any, name: str, /, *default: Any) -> Any:
+    """The builtin `getattr` of sandboxed code."""
+    value = getattr(obj, name, *default)
+    handler = _HANDLERS.get(type(value))
+    if handler is not None:
+        return handler(obj, name, value)
+    return _by_value(value) if isinstance(value, type) else value
+
+
+def clean(value: Any) -> Any:
+    """What sandboxed code gets when it imports this value by name from a module that is passed through."""
+    if isinstance(value, type):
+        return _by_value(value)
+    handler = _CLEANERS.get(type(value))
+    return value if handler is None else handler(None, "", value)
+
+
+def _by_value(value: Any) -> Any:
+    found = BY_VALUE.get(value)
+    if found is None:
+        return value
+    run = get_run()
+    if run is None or run.unsafe_depth or run.sandbox.passes(found[0]):
+        return value
+    return found[1]
+
+
+def _function(obj: Any, name: str, value: Any) -> Any:
+    member = _PATH_MEMBERS.get(value)
+    if member is not None:
+        return _refusing(f"pathlib.Path.{member}", REMEDIES["file"], value)
+    return _by_value(value)
+
+
+def _method(obj: Any, name: str, value: Any) -> Any:
+    member = _PATH_MEMBERS.get(value.__func__)
+    if member is not None:
+        return _refusing(f"pathlib.Path.{member}", REMEDIES["file"], value)
+    if name == "__getattribute__":
+        return value
+    try:
+        return _by_value(value)
+    except TypeError:  # bound to an object that has no hash
+        return value
+
+
+def _builtin(obj: Any, name: str, value: Any) -> Any:
+    owner = value.__self__
+    if owner is None or isinstance(owner, ModuleType):
+        return _by_value(value)
+    if isinstance(owner, type | _datetime.datetime):
+        made = datetime_member(obj, name, value)
+        if made is not None:
+            return made
+        if value.__name__ == "__subclasses__":
+            return _refusing(f"{owner.__name__}.__subclasses__", REMEDIES["memory"], value)
+    elif isinstance(owner, ModuleType):
+        return _by_value(value)
+    try:
+        return _by_value(value)
+    except TypeError:
+        return value
+
+
+def _descriptor(obj: Any, name: str, value: Any) -> Any:
+    made = datetime_descriptor(value)
+    if made is not None:
+        return made
+    if value.__name__ == "__subclasses__":
+        return _refusing("type.__subclasses__", REMEDIES["memory"], value)
+    return value
+
+
+def _class_descriptor(obj: Any, name: str, value: Any) -> Any:
+    made = DATETIME_CLASS_METHODS.get((value.__objclass__.__name__, value.__name__))
+    return value if made is None or value.__objclass__.__module__ != "datetime" else made
+
+
+def _module(obj: Any, name: str, value: ModuleType) -> Any:
+    run = get_run()
+    if run is None or run.unsafe_depth or isinstance(value, StandIn) or MARK in vars(value).get("__builtins__", ()):
+        return value
+    return run.sandbox.seen(run, value)
+
+
+def _frame(obj: Any, name: str, value: FrameType) -> Any:
+    return refuse(f"{type(obj).__name__}.{name}", REMEDIES["frames"], lambda: value)
+
+
+def _dict(obj: Any, name: str, value: dict[str, Any]) -> Any:
+    if name in ("__globals__", "f_globals", "f_locals", "f_builtins", "__builtins__"):
+        if name == "__globals__" and MARK in value.get("__builtins__", ()):
+            return value
+        return refuse(f"{type(obj).__name__}.{name}", REMEDIES["frames"], lambda: value)
+    if name == "__dict__" and isinstance(obj, ModuleType):
+        run = get_run()
+        if run is not None and not run.unsafe_depth and not MARK in value.get("__builtins__", ()):
+            return MappingProxyType({key: clean(item) for key, item in value.items()})
+    return value
+
+
+def _proxy(obj: Any, name: str, value: Any) -> Any:
+    if name == "__dict__" and isinstance(obj, type) and issubclass(obj, _datetime.date | pathlib.Path):
+        if obj.__module__ in ("datetime", "pathlib", "pathlib._local"):
+            return MappingProxyType({key: _member(obj, key, item) for key, item in value.items()})
+    return value
+
+
+def _member(owner: type, key: str, item: Any) -> Any:
+    return item if key.startswith("__") else guard(owner, key)
+
+
+def _reader(obj: Any, name: str, value: Any) -> Any:
+    """`type.__getattribute__`, `super().__getattribute__`: what they give is looked at as well."""
+    if name != "__getattribute__":
+        return value
+
+    def read(*args: Any) -> Any:
+        found = value(*args)
+        handler = _HANDLERS.get(type(found))
+        return found if handler is None else handler(args[0], args[-1], found)
+
+    return read
+
+
+def _name(obj: Any, name: str, value: ModuleName) -> str:
+    return str(value)
+
+
+def _refusing(api: str, remedy: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return refuse(api, remedy, real, *args, **kwargs)
+
+    return call
+
+
+_HANDLERS: dict[type, Callable[[Any, str, Any], Any]] = {
+    FunctionType: _function,
+    MethodType: _method,
+    BuiltinFunctionType: _builtin,
+    MethodDescriptorType: _descriptor,
+    ClassMethodDescriptorType: _class_descriptor,
+    ModuleType: _module,
+    FrameType: _frame,
+    dict: _dict,
+    MappingProxyType: _proxy,
+    MethodWrapperType: _reader,
+    WrapperDescriptorType: _reader,
+    ModuleName: _name,
+}
+_CLEANERS = {kind: _HANDLERS[kind] for kind in (FunctionType, BuiltinFunctionType, MethodType, ModuleType)}
+
+
+def mutable(obj: Any, /) -> Any:
+    """The owner of an attribute that sandboxed code assigns, where it is reached through an imported name."""
+    shared = None
+    if isinstance(obj, ModuleType):
+        shared = obj.__name__ if MARK not in vars(obj).get("__builtins__", ()) else None
+    elif isinstance(obj, type):
+        home = sys.modules.get(obj.__module__)
+        if home is not None and MARK not in vars(home).get("__builtins__", ()):
+            shared = f"{obj.__module__}.{obj.__qualname__}"
+    if shared is not None and not isinstance(obj, StandIn):
+        return refuse(f"assignment to an attribute of {shared}", REMEDIES["shared"], lambda: obj)
+    return obj
+
+
+def real_stand_in(module: ModuleType) -> ModuleType:
+    """The stand-in of a real module, or the module itself where there is no rule for it."""
+    return module if rule_for(module.__name__) is None else stand_in(module.__name__)

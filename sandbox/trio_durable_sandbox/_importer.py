@@ -1,0 +1,343 @@
+"""The import hook: which module sandboxed code gets, and how the user's own modules are made.
+
+Nothing global is swapped: the `__builtins__` of sandboxed modules hold an `__import__` of their own, which ends
+here. The standard library's import system is not asked for the user's modules, so its locks are not taken; code
+objects are compiled once per `Sandbox` and executed once per run.
+
+Tiers, in this order: replaced (a factory of `replace_module`) . passed (`passthrough=`) . user's (`isolate=`) .
+stand-in (the policy has a rule) . passed (standard library, site-packages, anything without Python source) .
+user's (what remains).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import importlib.util
+import linecache
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from ._builtins import BUILTINS
+from ._errors import SandboxLoadError
+from ._guards import clean
+from ._policy import PASSED
+from ._rewrite import imports_of, rewrite
+from ._standins import rule_for, stand_in
+
+if TYPE_CHECKING:
+    from ._run import Run
+    from ._sandbox import Sandbox
+
+MAIN: Final = "__mp_main__"
+"""The name under which a `__main__` script is loaded, as multiprocessing does."""
+
+_STDLIB = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A module of the user's, compiled."""
+
+    name: str
+    filename: str | None
+    code: CodeType | None
+    search: list[str] | None
+    doc: str | None
+
+    @property
+    def package(self) -> str:
+        return self.name if self.search is not None else self.name.rpartition(".")[0]
+
+
+class Importer:
+    """One per `Sandbox`: classification, compiled units, and the modules that all its runs share."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.units: dict[str, Unit] = {}
+        self.shared: dict[str, Any] = {}
+        self.factories: dict[str, Callable[[Any], Any]] = {}
+        self._from: dict[tuple[str, tuple[str, ...]], Any] = {}
+        self._main: str | None = None  # what the __main__ script is called inside
+
+    # -- the hook
+
+    def import_(self, run: Run, name: str, globals: dict[str, Any] | None, fromlist: Any, level: int) -> Any:
+        """`__import__` of sandboxed code."""
+        if level:
+            package = (globals or {}).get("__package__") or ""
+            if not package:
+                raise ImportError("attempted relative import with no known parent package")
+            name = importlib.util.resolve_name("." * level + name, package)
+        module = self.load(run, name)
+        if not fromlist:
+            return module if level or "." not in name else self.load(run, name.partition(".")[0])
+        if name in run.modules:
+            return self._own_from(run, name, module, fromlist)
+        key = (name, tuple(fromlist))
+        found = self._from.get(key)
+        if found is None:
+            found = self._from[key] = self._passed_from(run, name, module, fromlist)
+        return found
+
+    def _own_from(self, run: Run, name: str, module: Any, fromlist: Any) -> Any:
+        names = vars(module)
+        for item in fromlist:
+            if item == "*":
+                listed = names.get("__all__", ())
+                if listed:
+                    self._own_from(run, name, module, [entry for entry in listed if entry != "*"])
+                continue
+            if item in names or (name in self.factories and hasattr(module, item)):
+                continue
+            full = f"{name}.{item}"
+            child = run.modules.get(full)
+            if child is None and names.get("__path__") is not None and self.find(full) is not None:
+                child = self.load(run, full)
+            if child is not None:
+                names[item] = child
+            elif not hasattr(module, item):
+                # The interpreter would fall back to the host's `sys.modules` here.
+                where = names.get("__file__", "unknown location")
+                raise ImportError(f"cannot import name {item!r} from {name!r} ({where})", name=name)
+        return module
+
+    def _passed_from(self, run: Run, name: str, module: Any, fromlist: Any) -> Any:
+        if "*" in fromlist:
+            public = getattr(module, "__all__", None) or [key for key in vars(module) if not key.startswith("_")]
+            view = ModuleType(name)
+            view.__dict__["__all__"] = list(public)
+            for item in public:
+                view.__dict__[item] = clean(getattr(module, item))
+            return view
+        changed: dict[str, Any] = {}
+        for item in fromlist:
+            full = f"{name}.{item}"
+            try:
+                value = getattr(module, item)
+            except AttributeError:
+                try:
+                    changed[item] = self.load(run, full)
+                except ModuleNotFoundError:
+                    raise ImportError(f"cannot import name {item!r} from {name!r}", name=name) from None
+                continue
+            seen = self.seen(run, value) if isinstance(value, ModuleType) else clean(value)
+            if seen is not value:
+                changed[item] = seen
+        if not changed:
+            return module
+        view = ModuleType(name)
+        view.__dict__.update({item: changed[item] if item in changed else getattr(module, item) for item in fromlist})
+        return view
+
+    # -- loading
+
+    def load(self, run: Run, name: str) -> Any:
+        """The module of this full name as this run sees it."""
+        module = run.modules.get(name)
+        if module is None:
+            module = self.shared.get(name)
+            if module is None:
+                run.unsafe_depth += 1  # importing reads files; what it executes on the host side is the host's
+                try:
+                    unit = self.find(name)
+                    if unit is None:
+                        module = self._foreign(run, name)
+                finally:
+                    run.unsafe_depth -= 1
+                if unit is not None:
+                    module = self._execute(run, unit)
+        return module
+
+    def seen(self, run: Run, module: ModuleType) -> Any:
+        """What sandboxed code gets where it comes across this real module."""
+        return self.load(run, module.__name__) if sys.modules.get(module.__name__) is module else module
+
+    def _foreign(self, run: Run, name: str) -> Any:
+        factory = self.factories.get(name)
+        parent, _, tail = name.rpartition(".")
+        if factory is not None:
+            made = run.modules[name] = overlay(name, factory(run))
+            return made
+        if parent and self._root_factory(name):
+            try:
+                return getattr(self.load(run, parent), tail)
+            except AttributeError:
+                raise ModuleNotFoundError(f"No module named {name!r} in an orchestration", name=name) from None
+        real = importlib.import_module(name)
+        if rule_for(name) is not None and not self.sandbox.passes(name):
+            self.shared[name] = stand_in(name)
+        else:
+            self.shared[name] = real
+        return self.shared[name]
+
+    def _root_factory(self, name: str) -> bool:
+        return name.partition(".")[0] in self.factories
+
+    def _execute(self, run: Run, unit: Unit) -> ModuleType:
+        parent, _, tail = unit.name.rpartition(".")
+        above = self.load(run, parent) if parent else None
+        done = run.modules.get(unit.name)  # the parent's own code may have imported it
+        if done is not None:
+            return done  # type: ignore[no-any-return]
+        module = run.new_module(unit.name)
+        names = module.__dict__
+        names["__builtins__"] = BUILTINS
+        names["__package__"] = unit.package
+        if unit.filename is not None:
+            names["__file__"] = unit.filename
+        if unit.search is not None:
+            names["__path__"] = unit.search
+        if unit.code is not None:
+            run.loading += 1
+            try:
+                exec(unit.code, names)
+            except BaseException:
+                run.drop_module(unit.name)
+                raise
+            finally:
+                run.loading -= 1
+        if above is not None:
+            vars(above)[tail] = module
+        return module
+
+    # -- classification and compilation
+
+    def find(self, name: str) -> Unit | None:
+        """The user's module of this name, compiled, or None where it is somebody else's."""
+        unit = self.units.get(name)
+        if unit is not None:
+            return unit
+        if name == "__main__" or (name == self._main and name == MAIN):
+            return self.main_unit()
+        sandbox = self.sandbox
+        if name in self.factories or self._root_factory(name) or sandbox.passes(name):
+            return None
+        isolated = sandbox.isolates(name)
+        if not isolated and (rule_for(name) is not None or name.partition(".")[0] in sys.builtin_module_names):
+            return None
+        spec = self._spec(name)
+        if spec is None or (not isolated and not _is_users(spec)):
+            return None
+        return self._compile(name, spec)
+
+    def _spec(self, name: str) -> importlib.machinery.ModuleSpec | None:
+        parent = name.rpartition(".")[0]
+        path = None
+        if parent:
+            above = self.find(parent)
+            if above is not None:
+                if above.search is None:
+                    return None
+                path = above.search
+            else:
+                module = sys.modules.get(parent)
+                path = getattr(module, "__path__", None)
+                if path is None:
+                    return None
+        else:
+            module = sys.modules.get(name)
+            spec = getattr(module, "__spec__", None)
+            if spec is not None:
+                return spec  # type: ignore[no-any-return]
+        for finder in sys.meta_path:
+            find_spec = getattr(finder, "find_spec", None)
+            found = find_spec(name, path) if find_spec is not None else None
+            if found is not None:
+                return found  # type: ignore[no-any-return]
+        return None
+
+    def _compile(self, name: str, spec: importlib.machinery.ModuleSpec) -> Unit:
+        search = list(spec.submodule_search_locations) if spec.submodule_search_locations is not None else None
+        if spec.loader is None or not hasattr(spec.loader, "get_source") or spec.origin in (None, "namespace"):
+            unit = Unit(name, None, None, search, None)
+        else:
+            source = spec.loader.get_source(spec.loader.name if hasattr(spec.loader, "name") else name)
+            if source is None:
+                raise SandboxLoadError(f"module {name!r} has no source ({spec.origin}); the sandbox compiles from source")
+            unit = self._unit(name, source, str(spec.origin), search)
+        self.units[name] = unit
+        return unit
+
+    def _unit(self, name: str, source: str, filename: str, search: list[str] | None) -> Unit:
+        import ast
+
+        tree = ast.parse(source, filename)
+        bound, found = imports_of(tree)
+        code = compile(rewrite(tree, name), filename, "exec", dont_inherit=True)
+        linecache.getlines(filename)  # so that tracebacks made in a turn need no I/O
+        unit = self.units[name] = Unit(name, filename, code, search, None)
+        self._prepare(unit, found)
+        return unit
+
+    def _prepare(self, unit: Unit, found: list[tuple[str, tuple[str, ...], int]]) -> None:
+        """Compile what this module imports, now, at registration: not within the first turn that needs it."""
+        for module, names, level in found:
+            try:
+                full = importlib.util.resolve_name("." * level + module, unit.package) if level else module
+                self.find(full)
+                for item in names:
+                    if item != "*" and self.units.get(full) is not None:
+                        self.find(f"{full}.{item}")
+            except (ImportError, SyntaxError, ValueError):
+                continue  # it will be said where the import is executed, if it ever is
+
+    def main_unit(self) -> Unit:
+        """The `__main__` script under another name, so that its `if __name__ == "__main__"` block does not run."""
+        main = sys.modules["__main__"]
+        spec = getattr(main, "__spec__", None)
+        filename = getattr(main, "__file__", None)
+        if filename is None:
+            raise SandboxLoadError(
+                "orchestrators defined in an interactive session or with `python -c` have no file to be loaded "
+                "from; put them into a module"
+            )
+        if spec is not None:  # python -m package.module
+            name = spec.name.removesuffix(".__main__") + ".__main__" if spec.name.endswith(".__main__") else spec.name
+            self._main = name
+            unit = self.units.get(name) or self._compile(name, spec)
+        else:
+            self._main = MAIN
+            with open(filename, "rb") as file:
+                source = importlib.util.decode_source(file.read())
+            unit = self._unit(MAIN, source, filename, None)
+        self.units["__main__"] = unit
+        return unit
+
+
+def _is_users(spec: importlib.machinery.ModuleSpec) -> bool:
+    if spec.origin in ("built-in", "frozen"):
+        return False
+    if isinstance(spec.loader, importlib.machinery.ExtensionFileLoader):
+        return False
+    places = [spec.origin] if spec.origin and spec.origin != "namespace" else list(spec.submodule_search_locations or ())
+    for origin in places:
+        folders = origin.replace("\\", "/").split("/")
+        if "site-packages" in folders or "dist-packages" in folders or origin.startswith(_STDLIB):
+            return False
+    return bool(places)
+
+
+class Overlay(ModuleType):
+    """What a factory made, over the policy's stand-in: names it lacks are refused with a remedy."""
+
+    def __getattr__(self, name: str) -> Any:
+        names = self.__dict__
+        try:
+            return getattr(names["_td_facade"], name)
+        except AttributeError:
+            if name.startswith("__"):
+                raise
+        return getattr(stand_in(str(self.__name__)), name)
+
+
+def overlay(name: str, facade: Any) -> ModuleType:
+    """A module object that looks names up in `facade` first."""
+    made = Overlay(name)
+    made.__dict__["_td_facade"] = facade
+    return made

@@ -1,0 +1,325 @@
+"""The policy: which names of which modules sandboxed code may call, and what to use instead of the others.
+
+This file is data. The import hook, the attribute guard, the audit hook and the error texts all read it; nothing
+else in the package decides what is allowed. Reading a `Rule`:
+
+- `refuse="*"`: functions and classes of the module raise when they are called; exceptions, enums, result tuples
+  and constants stay what they are. `passes` lists what may be called all the same.
+- otherwise only what `refuse` names raises.
+- `replaced` lists names that have a deterministic implementation (see `_replacements`).
+- `remedies` overrides the module's remedy for single names.
+- a submodule without a rule of its own takes its parent's.
+A module without any rule is passed through as it is, with the audit hook underneath.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+REMEDIES: Mapping[str, str] = {
+    "activity": "do it in an activity and await its result",
+    "file": "read or write files in an activity and pass the content as its input or result",
+    "net": "make the request in an activity and await its result",
+    "process": "start it from an activity and await the result",
+    "thread": "start child tasks in a nursery or a TaskGroup, or call activities; they run concurrently",
+    "lock": "orchestration tasks never run in parallel; use the orchestration's own Event, Lock or channels",
+    "sleep": "await the orchestration's durable timer (asyncio.sleep, trio.sleep or the context's timer)",
+    "env": "pass settings as the orchestration's input, or read them in an activity",
+    "entropy": "use random or uuid, which are deterministic here, or make the secret in an activity",
+    "clock": "use time.time() or datetime.now(), which read the orchestration's clock here",
+    "task": "start it in a TaskGroup (asyncio.TaskGroup) or a nursery (trio.open_nursery), which waits for it",
+    "loop": "write `async def` and await; the orchestration is already running on a scheduler of its own",
+    "host": "ask in an activity: the answer differs from host to host",
+    "shared": "keep state in your own module or pass it as an argument; this object is shared with other instances",
+    "frames": "pass the value as an argument; frames lead out of the orchestration's namespace",
+    "memory": "do without it: garbage collection and addresses differ from run to run",
+    "modules": "import the module by name; it resolves to what orchestrations may see",
+    "exit": "return from the orchestrator, or raise an exception to fail the orchestration",
+    "native": "call native code from an activity",
+    "queue": "use the orchestration's own memory channels, or a collections.deque",
+    "database": "query the database in an activity and await the result",
+    "input": "wait for an external event and raise it from a client",
+    "signal": "handle signals in the worker's process; cancel the orchestration by an event or terminate it",
+    "logging": "configure logging in the host program; inside, logging.getLogger(...) works as it is",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What applies to one module. Names are separated by blanks; `remedy` is a key of REMEDIES."""
+
+    module: str
+    remedy: str
+    refuse: str = "*"
+    passes: str = ""
+    replaced: str = ""
+    remedies: Mapping[str, str] = field(default_factory=dict)
+
+
+RULES: tuple[Rule, ...] = (
+    # -- deterministic values
+    Rule("time", "clock", refuse="sleep clock_settime clock_settime_ns tzset get_clock_info pthread_getcpuclockid",
+         replaced="time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns "
+                  "thread_time thread_time_ns clock_gettime clock_gettime_ns clock_getres localtime gmtime mktime "
+                  "ctime asctime strftime timezone altzone daylight tzname",
+         remedies={"sleep": "sleep"}),
+    Rule("random", "entropy", refuse="SystemRandom _urandom _os _inst _sysrandom",
+         replaced="Random seed random uniform triangular randint choice randrange sample shuffle choices "
+                  "normalvariate lognormvariate expovariate vonmisesvariate gammavariate gauss betavariate "
+                  "binomialvariate paretovariate weibullvariate getstate setstate getrandbits randbytes"),
+    Rule("_random", "entropy"),
+    Rule("uuid", "host", refuse="getnode _random_getnode _unix_getnode _windll_getnode _generate_time_safe "
+         "_load_system_functions main", replaced="uuid1 uuid4 uuid6 uuid7"),
+    Rule("_uuid", "entropy"),
+    Rule("secrets", "entropy", passes="compare_digest"),
+    Rule("hashlib", "file", refuse="file_digest"),
+    Rule("email.utils", "clock", refuse="make_msgid localtime", replaced="formatdate"),
+    # -- files
+    Rule("io", "file", refuse="open open_code FileIO text_encoding"),
+    Rule("_io", "file", refuse="open open_code FileIO"),
+    Rule("_pyio", "file", refuse="open open_code FileIO"),
+    Rule("codecs", "file", refuse="open"),
+    Rule("tempfile", "file"),
+    Rule("shutil", "file"),
+    Rule("glob", "file", passes="escape has_magic translate"),
+    Rule("fileinput", "file"),
+    Rule("linecache", "file"),
+    Rule("filecmp", "file"),
+    Rule("mmap", "file"),
+    Rule("fcntl", "file"),
+    Rule("dbm", "database"),
+    Rule("shelve", "database"),
+    Rule("sqlite3", "database", passes="Binary Date Time Timestamp complete_statement"),
+    Rule("_sqlite3", "database"),
+    # -- the operating system
+    Rule("os", "file",
+         passes="fspath fsencode fsdecode strerror PathLike stat_result terminal_size times_result uname_result "
+                "WEXITSTATUS WIFEXITED WIFSIGNALED WTERMSIG major minor makedev _get_exports_list",
+         remedies={name: key for key, names in {
+             "env": "environ environb getenv getenvb putenv unsetenv get_exec_path _Environ",
+             "entropy": "urandom getrandom",
+             "process": "system popen fork forkpty execl execle execlp execlpe execv execve execvp execvpe spawnl "
+                        "spawnle spawnlp spawnlpe spawnv spawnve spawnvp spawnvpe posix_spawn posix_spawnp wait "
+                        "wait3 wait4 waitid waitpid nice pidfd_open",
+             "signal": "kill killpg abort register_at_fork",
+             "exit": "_exit",
+             "host": "getpid getppid getuid geteuid getgid getegid getgroups getlogin getpgid getpgrp getsid uname "
+                     "cpu_count process_cpu_count getloadavg times sysconf confstr getcwd getcwdb chdir umask "
+                     "get_terminal_size ctermid ttyname getpriority sched_getaffinity",
+         }.items() for name in names.split()}),
+    Rule("posix", "file", passes="fspath strerror"),
+    Rule("nt", "file", passes="fspath strerror"),
+    Rule("posixpath", "file", refuse="exists lexists isfile isdir islink ismount isjunction isdevdrive getsize "
+         "getmtime getatime getctime samefile sameopenfile realpath expanduser expandvars os genericpath",
+         replaced="abspath relpath", remedies={"expandvars": "env", "expanduser": "env"}),
+    Rule("genericpath", "file", refuse="exists lexists isfile isdir islink getsize getmtime getatime getctime "
+         "samefile sameopenfile isjunction isdevdrive os stat"),
+    Rule("platform", "host", passes="python_version python_version_tuple python_implementation"),
+    Rule("sysconfig", "host"),
+    Rule("site", "host"),
+    Rule("getpass", "host", remedies={"getpass": "input"}),
+    Rule("pwd", "host"),
+    Rule("grp", "host"),
+    Rule("resource", "host"),
+    Rule("locale", "host", passes="normalize"),
+    Rule("syslog", "host"),
+    Rule("webbrowser", "activity"),
+    Rule("sys", "host",
+         refuse="argv orig_argv path executable prefix base_prefix exec_prefix base_exec_prefix modules meta_path "
+                "path_hooks path_importer_cache stdin __stdin__ exit _getframe _getframemodulename _current_frames "
+                "_current_exceptions settrace gettrace setprofile getprofile call_tracing setrecursionlimit "
+                "getrefcount getsizeof _debugmallocstats _clear_type_cache addaudithook audit displayhook excepthook "
+                "unraisablehook breakpointhook setswitchinterval getallocatedblocks setdlopenflags flags monitoring "
+                "set_asyncgen_hooks set_coroutine_origin_tracking_depth activate_stack_trampoline _xoptions warnoptions",
+         replaced="stdout stderr",
+         remedies={name: key for key, names in {
+             "modules": "modules meta_path path_hooks path_importer_cache path",
+             "exit": "exit", "input": "stdin __stdin__ argv orig_argv",
+             "frames": "_getframe _getframemodulename _current_frames _current_exceptions settrace setprofile "
+                       "gettrace getprofile monitoring call_tracing",
+             "memory": "getrefcount getsizeof _debugmallocstats getallocatedblocks",
+             "shared": "setrecursionlimit addaudithook setswitchinterval _clear_type_cache displayhook excepthook",
+         }.items() for name in names.split()}),
+    # -- network
+    Rule("socket", "net", passes="htonl htons ntohl ntohs inet_aton inet_ntoa inet_pton inet_ntop has_ipv6"),
+    Rule("_socket", "net", passes="htonl htons ntohl ntohs inet_aton inet_ntoa inet_pton inet_ntop"),
+    Rule("ssl", "net"),
+    Rule("select", "net"),
+    Rule("selectors", "net"),
+    Rule("socketserver", "net"),
+    Rule("http.client", "net"),
+    Rule("http.server", "net"),
+    Rule("http.cookiejar", "net"),
+    Rule("urllib.request", "net", passes="quote unquote pathname2url url2pathname parse_http_list parse_keqv_list"),
+    Rule("urllib.robotparser", "net"),
+    Rule("xmlrpc.client", "net", passes="dumps loads Binary Boolean DateTime"),
+    Rule("xmlrpc.server", "net"),
+    Rule("ftplib", "net"),
+    Rule("smtplib", "net", passes="quoteaddr quotedata"),
+    Rule("poplib", "net"),
+    Rule("imaplib", "net"),
+    Rule("nntplib", "net"),
+    Rule("telnetlib", "net"),
+    Rule("wsgiref.simple_server", "net"),
+    *(Rule(name, "net") for name in (
+        "requests", "httpx", "aiohttp", "urllib3", "httpcore", "websockets", "websocket", "grpc", "grpclib", "boto3",
+        "botocore", "aiobotocore", "paramiko", "pika", "aio_pika", "kafka", "aiokafka", "nats", "zmq", "niquests",
+        "openai", "anthropic", "google.cloud", "azure", "slack_sdk", "stripe", "twilio", "selenium", "playwright",
+        "elasticsearch", "kubernetes", "docker", "hvac", "consul", "ldap3", "asks", "httptools", "pycurl")),
+    *(Rule(name, "database") for name in (
+        "psycopg", "psycopg2", "asyncpg", "pymysql", "MySQLdb", "aiomysql", "aiosqlite", "apsw", "pymongo", "motor",
+        "redis", "aioredis", "valkey", "memcache", "pymemcache", "cassandra", "clickhouse_driver", "duckdb",
+        "oracledb", "cx_Oracle", "pyodbc", "neo4j")),
+    # -- processes, threads, signals
+    Rule("subprocess", "process", passes="list2cmdline"),
+    Rule("_posixsubprocess", "process"),
+    Rule("multiprocessing", "process"),
+    Rule("pty", "process"),
+    Rule("concurrent.futures", "thread"),
+    Rule("threading", "thread", passes="local", replaced="Lock RLock",
+         remedies={name: "lock" for name in ("Condition", "Semaphore", "BoundedSemaphore", "Event", "Barrier")}),
+    Rule("_thread", "thread", passes="_local", replaced="allocate_lock RLock"),
+    Rule("queue", "queue"),
+    Rule("_queue", "queue"),
+    Rule("sched", "sleep"),
+    Rule("signal", "signal", passes="strsignal"),
+    Rule("_signal", "signal"),
+    Rule("faulthandler", "signal"),
+    Rule("atexit", "exit"),
+    # -- event loops
+    Rule("asyncio", "loop", passes="iscoroutine iscoroutinefunction isfuture",
+         remedies={"create_task": "task", "ensure_future": "task", "sleep": "sleep", "Task": "task",
+                   "to_thread": "activity", "open_connection": "net", "start_server": "net",
+                   "create_subprocess_exec": "process", "create_subprocess_shell": "process",
+                   "gather": "task", "wait": "task", "wait_for": "sleep", "timeout": "sleep", "timeout_at": "sleep",
+                   "run_coroutine_threadsafe": "thread"}),
+    Rule("_asyncio", "loop"),
+    Rule("trio", "loop", passes="abc", remedies={
+        "sleep": "sleep", "sleep_until": "sleep", "sleep_forever": "sleep", "open_file": "file", "Path": "file",
+        "run_process": "process", "open_tcp_stream": "net", "serve_tcp": "net", "open_nursery": "task"}),
+    Rule("anyio", "loop", remedies={"sleep": "sleep", "open_file": "file", "Path": "file", "run_process": "process",
+                                    "connect_tcp": "net", "create_task_group": "task"}),
+    Rule("uvloop", "loop"),
+    Rule("gevent", "loop"),
+    Rule("eventlet", "loop"),
+    Rule("twisted.internet", "loop"),
+    Rule("tornado.ioloop", "loop"),
+    Rule("curio", "loop"),
+    # -- the interpreter
+    Rule("builtins", "file", refuse="", replaced="*"),
+    Rule("importlib", "modules", passes="import_module invalidate_caches", replaced="import_module __import__"),
+    Rule("pkgutil", "modules"),
+    Rule("runpy", "modules"),
+    Rule("imp", "modules"),
+    Rule("zipimport", "modules"),
+    Rule("gc", "memory"),
+    Rule("tracemalloc", "memory"),
+    Rule("ctypes", "native"),
+    Rule("_ctypes", "native"),
+    Rule("cffi", "native"),
+    Rule("code", "frames"),
+    Rule("pdb", "input"),
+    Rule("timeit", "clock"),
+    Rule("cProfile", "clock"),
+    Rule("profile", "clock"),
+    Rule("inspect", "frames", refuse="currentframe stack trace getouterframes getinnerframes getframeinfo"),
+    Rule("operator", "frames", refuse="", replaced="attrgetter methodcaller"),
+    Rule("pickle", "activity", refuse="", replaced="loads load Unpickler _Unpickler _loads _load"),
+    Rule("_pickle", "activity", refuse="", replaced="loads load Unpickler"),
+    Rule("logging", "logging", replaced="getLogger debug info warning error exception critical fatal log warn",
+         refuse="basicConfig shutdown disable setLoggerClass setLogRecordFactory addLevelName captureWarnings "
+                "FileHandler root lastResort"),
+    Rule("logging.config", "logging"),
+    Rule("logging.handlers", "logging"),
+    Rule("warnings", "shared", refuse="filterwarnings simplefilter resetwarnings"),
+    Rule("decimal", "shared", refuse=""),
+    # -- third parties with a clock or entropy of their own
+    Rule("pendulum", "clock", refuse="now today tomorrow yesterday local_timezone set_local_timezone travel freeze"),
+    Rule("arrow", "clock", refuse="now utcnow"),
+    Rule("whenever", "clock", refuse=""),
+    Rule("tzlocal", "host"),
+    Rule("numpy.random", "entropy"),
+    Rule("faker", "entropy"),
+    Rule("ulid", "entropy"),
+    Rule("nanoid", "entropy"),
+    Rule("shortuuid", "entropy"),
+    Rule("uuid6", "entropy"),
+    Rule("uuid_utils", "entropy"),
+    Rule("time_machine", "clock"),
+    Rule("freezegun", "clock"),
+    Rule("psutil", "host"),
+)  # fmt: skip
+
+ALIASES: Mapping[str, str] = {"posixpath": "os.path", "ntpath": "os.path"}
+"""Names under which users know a module."""
+
+PASSED: frozenset[str] = frozenset({"trio_durable", "trio_durable_sandbox", "trio_durable_proto", "__future__"})
+"""Never sandboxed, wherever they are installed."""
+
+MEMBERS: tuple[tuple[str, str, str], ...] = (
+    ("datetime.datetime", "clock", "now utcnow today fromtimestamp astimezone timestamp"),
+    ("datetime.date", "clock", "today fromtimestamp"),
+    ("pathlib.Path", "file",
+     "absolute chmod copy copy_into cwd exists expanduser glob group hardlink_to home is_block_device is_char_device "
+     "is_dir is_fifo is_file is_junction is_mount is_socket is_symlink iterdir lchmod link_to lstat mkdir move "
+     "move_into open owner read_bytes read_text readlink rename replace resolve rglob rmdir samefile stat symlink_to "
+     "touch unlink walk write_bytes write_text"),
+)  # fmt: skip
+"""Members of types that stay what they are: (type, remedy, names). Those of datetime have replacements."""
+
+FRAMES = "f_back f_globals f_locals f_builtins f_trace tb_frame gi_frame cr_frame ag_frame __globals__ __builtins__"
+"""Attributes that lead out of the namespace."""
+
+INTERNALS = "__subclasses__ __loader__ __spec__ __getattribute__ __dict__ __self__ __module__"
+"""Attributes that the guard looks at by the kind of object they are read from."""
+
+UNGUARDED = frozenset(
+    "get put post delete head patch index count pop append copy close join split read write send name path error "
+    "main wait start stop run call check_call log info debug warning error exception critical update items keys "
+    "values data code request response connect state Event Lock Task Queue sample select test dumps loads".split()
+)
+"""Names too common in user code to look at each time, where an alias on a passed-through module is the only way
+to reach the refused function of that name. A line in the list of what is knowingly not stopped."""
+
+AUDITED: Mapping[str, tuple[str, str]] = {
+    "open": ("open", "file"),
+    **{f"os.{name}": (f"os.{name}", "file") for name in (
+        "listdir scandir mkdir rename remove rmdir chmod chown link symlink truncate utime walk fwalk chdir chflags "
+        "getxattr listxattr removexattr setxattr lockf lchown").split()},
+    **{f"os.{name}": (f"os.{name}", "process") for name in "system exec fork forkpty posix_spawn spawn startfile".split()},
+    **{f"os.{name}": (f"os.{name}", "signal") for name in ("kill", "killpg")},
+    **{f"os.{name}": (f"os.{name}", "env") for name in ("putenv", "unsetenv")},
+    **{f"socket.{name}": (f"socket.{name}", "net") for name in (
+        "bind connect getaddrinfo gethostbyaddr gethostbyname gethostname getnameinfo getservbyname getservbyport "
+        "sendmsg sendto sethostname __new__").split()},
+    **{f"shutil.{name}": (f"shutil.{name}", "file") for name in (
+        "chown copyfile copymode copystat copytree make_archive move rmtree unpack_archive").split()},
+    "glob.glob": ("glob.glob", "file"), "glob.glob/2": ("glob.glob", "file"),
+    "tempfile.mkdtemp": ("tempfile.mkdtemp", "file"), "tempfile.mkstemp": ("tempfile.mkstemp", "file"),
+    "subprocess.Popen": ("subprocess.Popen", "process"), "pty.spawn": ("pty.spawn", "process"),
+    "sqlite3.connect": ("sqlite3.connect", "database"),
+    "urllib.Request": ("urllib.request", "net"), "http.client.connect": ("http.client", "net"),
+    "ftplib.connect": ("ftplib", "net"), "smtplib.connect": ("smtplib", "net"), "imaplib.open": ("imaplib", "net"),
+    "poplib.connect": ("poplib", "net"), "telnetlib.Telnet.open": ("telnetlib", "net"),
+    "ctypes.dlopen": ("ctypes", "native"), "mmap.__new__": ("mmap", "file"),
+    "fcntl.flock": ("fcntl.flock", "file"), "fcntl.lockf": ("fcntl.lockf", "file"),
+    "signal.pthread_kill": ("signal.pthread_kill", "signal"), "syslog.syslog": ("syslog.syslog", "host"),
+    "_thread.start_new_thread": ("threading.Thread", "thread"),
+    "_thread.start_joinable_thread": ("threading.Thread", "thread"),
+    "time.sleep": ("time.sleep", "sleep"), "builtins.input": ("input", "input"),
+    "gc.get_objects": ("gc.get_objects", "memory"), "gc.get_referrers": ("gc.get_referrers", "memory"),
+    "webbrowser.open": ("webbrowser.open", "activity"),
+}  # fmt: skip
+"""Audit events that are violations inside a turn: event -> (what to call it, remedy)."""
+
+AUDIT_TRUSTED: tuple[str, ...] = (
+    "importlib", "zipimport", "linecache", "tokenize", "zoneinfo", "encodings", "logging", "warnings", "traceback",
+    "trio_durable",
+)  # fmt: skip
+"""Modules whose I/O within a turn is no violation: imports, source lines, time zone data, the host's log handlers."""
+
+BUILTINS_REFUSED: Mapping[str, str] = {
+    "open": "file", "input": "input", "exit": "exit", "quit": "exit", "help": "input",
+    "id": "memory",
+}  # fmt: skip
