@@ -48,9 +48,11 @@ class JsonConverter:
             return msgspec.convert(value, wanted, dec_hook=_decode_other)
         except msgspec.ValidationError as error:
             raise PayloadError(f"expected {_type_name(wanted)}: {error}; got {_shorten(text)}") from error
-        except (TypeError, RecursionError):
-            # A hint that msgspec has no rule for (a bare class, a TypeVar): the plain value is all that can be given.
-            return value
+        except TypeError as error:
+            raise PayloadError(
+                f"{_type_name(wanted)} is not a type that JSON can be decoded to: {error}. Annotate with a dataclass or "
+                "another plain type, or give the worker and the client a converter of your own."
+            ) from error
 
 
 def encode(converter: Any, value: object) -> str | None:
@@ -74,7 +76,10 @@ def _decode_other(wanted: type, value: object) -> object:
     validate = getattr(wanted, "model_validate", None)
     if callable(validate):
         return validate(value)
-    raise TypeError(f"no rule for {wanted!r}")
+    raise TypeError(
+        f"there is no rule for making a {_type_name(wanted)} from JSON (a dataclass would have one; a converter of your "
+        "own could)"
+    )
 
 
 def _type_name(wanted: Any) -> str:
