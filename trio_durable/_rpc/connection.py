@@ -23,7 +23,6 @@ from typing import Any
 
 import trio
 from grpclib.config import Configuration
-from grpclib.const import Status
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import (
@@ -313,17 +312,18 @@ class EventsProcessor(seams.EventsProcessorBase):
         if not self.streams:
             self.close(f"the connection was retired: {why}")
 
-    def close(self, reason: str | StreamLost = "the connection was closed") -> None:
+    def close(self, reason: str = "the connection was closed") -> None:
         if self.closed:
             return
         self.closed = True
-        lost = reason if isinstance(reason, StreamLost) else StreamLost(f"{reason} ({self.connection.peer_name})")
+        peer = self.connection.peer_name
+        lost = StreamLost(reason if peer in reason else f"{reason} ({peer})")
         connection = self.connection
         connection.close()
         self.handler.close()
         for stream in list(self.streams.values()):
             stream.__terminated__(lost)  # type: ignore[arg-type]
-        never_sent = StreamLost(lost.message, status=lost.status, refused=True)
+        never_sent = StreamLost(lost.message, refused=True)
         connection.write_ready.clear()
         connection.write_ready.fail(lost)
         connection.slots.fail(never_sent)
@@ -400,13 +400,12 @@ class EventsProcessor(seams.EventsProcessorBase):
         if event.error_code == ErrorCodes.NO_ERROR:
             self.retire(f"{peer} is going away{f': {text}' if text else ''}")
             return
-        calm = event.error_code == ErrorCodes.ENHANCE_YOUR_CALM
         why = f"{peer} closed the connection: GOAWAY {name}{f' {text}' if text else ''}"
         if "too_many_pings" in text:
             why += "; its limit on keepalive pings is stricter than ours: raise Keepalive(time=...)"
             log.warning("%s", why)
             self.handler.too_many_pings()
-        self.close(StreamLost(why, status=Status.RESOURCE_EXHAUSTED if calm else Status.UNAVAILABLE))
+        self.close(why)
 
 
 class Protocol(seams.H2ProtocolBase):

@@ -330,6 +330,11 @@ class Server(seams.ServerBase):
             except ValueError:
                 await _refuse(stream, "200", Status.INTERNAL, f"invalid grpc-timeout {fields['grpc-timeout']!r}")
                 return
+        try:
+            metadata = decode_metadata(headers)
+        except ValueError as error:
+            await _refuse(stream, "200", Status.INTERNAL, f"metadata that is not valid base64: {error}")
+            return
         call.streaming = method.cardinality.server_streaming
         served = ServerStream(
             stream,
@@ -345,14 +350,13 @@ class Server(seams.ServerBase):
         )
         served.limit = self._max_receive
         served.pace = Pace()
-        error: GRPCError | None = None
+        failure: GRPCError | None = None
         if deadline is not None:
             call.scope.deadline = deadline.when
         with call.scope:
             try:
-                served.metadata = decode_metadata(headers)
                 served.metadata, func = await self.__dispatch__.recv_request(
-                    served.metadata,
+                    metadata,
                     method.func,
                     method_name=path,
                     deadline=deadline,
@@ -363,18 +367,18 @@ class Server(seams.ServerBase):
                 _current_call.set(served)
                 await func(served)
             except GRPCError as raised:
-                error = raised
-            except StreamTerminatedError:
-                return
+                failure = raised
+            except StreamTerminatedError as lost:
+                failure = GRPCError(Status.INTERNAL, str(lost))  # heard only if the stream still stands: a bad request
             except Exception as raised:
                 log.exception("the handler of %s raised", path)
-                error = GRPCError(Status.UNKNOWN, f"the handler of {path} raised {type(raised).__name__}: {raised}")
+                failure = GRPCError(Status.UNKNOWN, f"the handler of {path} raised {type(raised).__name__}: {raised}")
         if stream.error is not None:
             return
         if call.scope.cancelled_caught:
-            error = call.reason or GRPCError(Status.DEADLINE_EXCEEDED, f"{path} took longer than the caller allowed")
+            failure = call.reason or GRPCError(Status.DEADLINE_EXCEEDED, f"{path} took longer than the caller allowed")
         with trio.move_on_after(5, shield=call.reason is not None):
-            await _finish(served, error)
+            await _finish(served, failure)
 
     def _look_up(self, fields: dict[str, str]) -> tuple[Any, tuple[str, Status | None, str] | None]:
         """The method for a request's headers, or why there is none: (HTTP status, gRPC status, message)."""
