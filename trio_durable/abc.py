@@ -191,8 +191,8 @@ class Store(Protocol):
     All methods are plain functions.  A sidecar never calls two at once; when `blocking` is True it calls them in a
     worker thread, one call at a time but not always in the same thread.
 
-    The one promise that everything else rests on: when `commit` returns, its changes survive the loss of the process and
-    of the machine's power; when it raises, none of them was made.
+    The one promise that everything else rests on: when `commit` returns, its changes survive the loss of the process
+    and of the machine's power; when it raises, none of them was made.
     """
 
     blocking: bool

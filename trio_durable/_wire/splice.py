@@ -8,14 +8,16 @@ GetInstanceHistoryResponse (1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 
 import trio_durable_proto as pb
 from trio_durable_proto import codec
 
+from trio_durable._core.events import Event
+from trio_durable._wire.events import event_from_pb
 from trio_durable._wire.requests import Activity, activity_to_pb
 
-__all__ = ["HEALTH_PING", "activity_item", "frame_past", "history_response", "turn_item"]
+__all__ = ["HEALTH_PING", "activity_item", "events_in", "frame_past", "history_response", "split_past", "turn_item"]
 
 _PAST = b"\x1a"
 _NEW = b"\x22"
@@ -32,7 +34,7 @@ def frame_past(event: bytes) -> bytes:
 def turn_item(
     instance_id: str,
     execution_id: str | None,
-    past: Sequence[bytes],
+    past: Iterable[bytes],
     new: Iterable[bytes],
     token: str,
     *,
@@ -40,7 +42,8 @@ def turn_item(
 ) -> bytes:
     """A WorkItem for a turn.
 
-    past: framed by `frame_past`; new: bare encoded events; cached: None, or how many events precede `past`.
+    past: framed by `frame_past`, joined or not; new: bare encoded events; cached: None, or how many events precede
+    `past`.
     """
     parts = [_field(b"\x0a", instance_id.encode())]
     if execution_id is not None:
@@ -59,8 +62,31 @@ def activity_item(activity: Activity, token: str) -> bytes:
 
 
 def history_response(past: Iterable[bytes]) -> bytes:
-    """A GetInstanceHistoryResponse of events framed by `frame_past`; only the field's tag differs."""
-    return b"".join(b"\x0a" + event[1:] for event in past)
+    """A GetInstanceHistoryResponse of `past`, events framed by `frame_past`, in pieces of any number of events."""
+    return b"".join(b"\x0a" + _varint(len(event)) + event for piece in past for event in split_past(piece))
+
+
+def split_past(piece: bytes) -> Iterator[bytes]:
+    """The encoded events that `frame_past` framed and somebody joined."""
+    at = 0
+    while at < len(piece):
+        at += 1  # the tag: one byte, always the same
+        length = shift = 0
+        while True:
+            byte = piece[at]
+            at += 1
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        yield piece[at : at + length]
+        at += length
+
+
+def events_in(past: Iterable[bytes]) -> list[Event]:
+    """Decode the events of `past`; raises codec.DecodeError."""
+    request = codec.decode(pb.WorkflowRequest, b"".join(past))
+    return [event_from_pb(event) for event in request.past_events]
 
 
 def _token(token: str) -> bytes:

@@ -3,8 +3,8 @@
 - WAL with synchronous=FULL: COMMIT returns after the log is on the disk.  A commit of many instances' changes is one
   transaction and therefore one sync; this is where group commit pays.
 - One connection writes, reads and checkpoints, and it holds the file's lock for as long as it is open: a second
-  sidecar on the same file gets a clear error at once, and no second connection can ever checkpoint (which SQLite before 3.51.3
-  could answer with a corrupt log).
+  sidecar on the same file gets a clear error at once, and no second connection can ever checkpoint (which SQLite
+  before 3.51.3 could answer with a corrupt log).
 - Payloads are blobs that nobody here looks into.  History is kept as it is used: one row per turn, holding that turn's
   events framed for the work item that will carry them.
 """
@@ -93,7 +93,7 @@ class SQLiteStore:
                 " Stop the other sidecar, or give each one its own --db file."
             ) from error
         except (apsw.NotADBError, apsw.CorruptError) as error:
-            raise SidecarError(f"{self.path} is not a database that SQLite can read ({error}). Move it away.") from error
+            raise SidecarError(f"{self.path} is no database that SQLite can read ({error}). Move it away.") from error
         except apsw.CantOpenError as error:
             raise SidecarError(
                 f"{self.path} cannot be opened ({error}). Expected a file in a directory that exists and is writable."
