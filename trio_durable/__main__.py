@@ -1,0 +1,7 @@
+"""`python -m trio_durable`."""
+
+import sys
+
+from trio_durable._cli import main
+
+sys.exit(main())

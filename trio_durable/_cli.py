@@ -1,0 +1,69 @@
+"""The command line: `trio-durable <command>`, also `python -m trio_durable <command>`.
+
+    sidecar    serve a sidecar on a port, kept in a SQLite file
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+import trio
+
+from trio_durable._errors import DurableError
+from trio_durable.sidecar import open_sidecar
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
+    options = _parser().parse_args(arguments)
+    level = logging.DEBUG if options.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        trio.run(partial(_sidecar, host=options.host, port=options.port, db=options.db, limit=options.max_message))
+    except DurableError as error:
+        print(f"trio-durable: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = f"{options.host}:{options.port}"
+        print(
+            f"trio-durable: cannot listen on {where} ({error}). Expected a free port; choose another with --port.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="trio-durable", description="Durable orchestrations on Trio.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    sidecar = commands.add_parser(
+        "sidecar",
+        help="serve a sidecar",
+        description="Serve a sidecar for workers and clients of any SDK of the protocol, until SIGINT or SIGTERM.",
+    )
+    sidecar.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    sidecar.add_argument("--port", type=int, default=4001, help="port; 0 takes a free one (default: %(default)s)")
+    sidecar.add_argument("--db", default=":memory:", metavar="FILE", help="SQLite file (default: memory only)")
+    sidecar.add_argument(
+        "--max-message", type=int, default=None, metavar="BYTES", help="refuse longer requests (default: no limit)"
+    )
+    sidecar.add_argument("-v", "--verbose", action="store_true", help="log what happens to standard error")
+    return parser
+
+
+async def _sidecar(*, host: str, port: int, db: str, limit: int | None) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with open_sidecar(db) as sidecar:
+            address = await sidecar.serve(host=host, port=port, max_message_length=limit)
+            kept = "in memory only" if db == ":memory:" else f"in {db}"
+            print(f"trio-durable sidecar ready on {address}, instances kept {kept}", flush=True)
+            async for _ in signals:
+                break
+    print("trio-durable sidecar stopped", flush=True)
