@@ -178,7 +178,7 @@ def _refused_class(api: str, remedy: str, real: type) -> Any:
                 body[key] = staticmethod(_refused_function(f"{api}.{key}", remedy, getattr(real, key)))
     try:
         made: Any = type(real)(real.__name__, (real,), body)
-    except TypeError:  # final classes; metaclasses and __init_subclass__ with wishes of their own
+    except Exception:  # final classes; metaclasses and __init_subclass__ with wishes of their own (ctypes, enums)
         return _refused_function(api, remedy, real)
     return made
 
