@@ -254,8 +254,14 @@ class Importer:
 
     def _compile(self, name: str, spec: importlib.machinery.ModuleSpec) -> Unit:
         search = list(spec.submodule_search_locations) if spec.submodule_search_locations is not None else None
-        if spec.loader is None or not hasattr(spec.loader, "get_source") or spec.origin in (None, "namespace"):
+        if spec.loader is None or spec.origin in (None, "namespace"):
             unit = Unit(name, None, None, search, None)
+        elif not hasattr(spec.loader, "get_source"):
+            # A loader of a test runner's or a tool's own, which rewrites what a plain .py file holds.
+            unit = Unit(name, None, None, search, None)
+            if str(spec.origin).endswith(".py"):
+                with open(str(spec.origin), "rb") as file:
+                    unit = self._unit(name, importlib.util.decode_source(file.read()), str(spec.origin), search)
         else:
             source = spec.loader.get_source(spec.loader.name if hasattr(spec.loader, "name") else name)
             if source is None:
