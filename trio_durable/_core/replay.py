@@ -125,6 +125,8 @@ class Replay:
         #: nanoseconds on the orchestration's clock
         self.now = 0
         self.is_replaying = True
+        #: called when `is_replaying` changes, for those who keep a copy of it
+        self.on_replaying: Callable[[bool], None] | None = None
         self.is_suspended = False
         self.custom_status: str | None = None
         #: events seen, those held back by a suspension included
@@ -160,10 +162,10 @@ class Replay:
         disagrees with history, or that raises, ends the instance as FAILED; nothing of the user's escapes from here.
         """
         try:
-            self.is_replaying = True
+            self._set_replaying(True)
             for event in past:
                 self._feed(event)
-            self.is_replaying = False
+            self._set_replaying(False)
             for event in new:
                 self._feed(event)
         except NonDeterminismError as error:
@@ -186,6 +188,11 @@ class Replay:
         """Dispose of the instance's tasks; their `finally` blocks run here, and what they ask for goes nowhere."""
         self._closed = True
         self.scheduler.dispose()
+
+    def _set_replaying(self, replaying: bool) -> None:
+        self.is_replaying = replaying
+        if self.on_replaying is not None:
+            self.on_replaying(replaying)
 
     def _answer(self) -> Outcome:
         completion = self._completion

@@ -21,12 +21,14 @@ from contextlib import AsyncExitStack
 from typing import Any, Literal, TypeVar
 
 import trio
-from trio_durable_sandbox import Sandbox
+from trio_durable_sandbox import Sandbox, SandboxLoadError
 
 from trio_durable._converter import JsonConverter
 from trio_durable._core.actions import CompleteOrchestration
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
+from trio_durable._durable.facades import FACADES
+from trio_durable._errors import RegistrationError
 from trio_durable._rpc import GRPCError, RpcStatus, Stub, open_channel
 from trio_durable._wire.calls import hello, work_items
 from trio_durable._wire.requests import (
@@ -95,6 +97,8 @@ class Worker:
         self._converter = converter if converter is not None else JsonConverter()
         self._registry = Registry()
         self._sandbox = Sandbox(mode=sandbox, passthrough=passthrough)
+        for module, facade in FACADES.items():
+            self._sandbox.replace_module(module, facade)
         self._turns = TurnRunner(self._registry, self._sandbox, self._converter, max_cached_instances)
 
     # -- registration ---------------------------------------------------------------------------------------------
@@ -104,7 +108,10 @@ class Worker:
 
         Returns the function, so it works as a decorator.  Raises RegistrationError for what cannot be replayed.
         """
-        program = None if self._mode == "off" else self._sandbox.load(function)
+        try:
+            program = None if self._mode == "off" else self._sandbox.load(function)
+        except SandboxLoadError as error:
+            raise RegistrationError(f"{error} (Worker(sandbox=\"off\") takes any function, and guards none)") from error
         self._registry.add_orchestrator(function, name, program)
         return function
 

@@ -147,10 +147,15 @@ class _Instance:
 
         self._replay = replay = Replay(turn.instance_id, start)
         self._run = run = runner.new_run(turn, clock)
+        run.context = replay
+        replay.on_replaying = self._set_replaying
         # An empty context: what the host keeps in context variables is not the orchestration's to see.
         self._context = Context()
         self._seen = 0
         self._last: list[Event] = []
+
+    def _set_replaying(self, replaying: bool) -> None:
+        self._run.replaying = replaying
 
     def continues(self, past: list[Event]) -> bool:
         """Whether `past` begins with everything this instance has seen."""
