@@ -1,4 +1,4 @@
-"""What every room's tests share: where the peers' interpreters are."""
+"""What every room's tests share: where the peers' interpreters are, and a count of the interop tests for CI."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests import peers
+
+_interop_passed = pytest.StashKey[int]()
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,36 @@ def peer_python() -> Callable[[str], Path]:
             pytest.skip(str(error))
 
     return find
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-interop",
+        type=int,
+        default=0,
+        metavar="N",
+        help="fail unless at least N tests marked interop ran and passed: on CI a skip is not a success",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    report = yield
+    if report.when == "call" and report.passed and item.get_closest_marker("interop"):
+        item.config.stash[_interop_passed] = item.config.stash.get(_interop_passed, 0) + 1
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    wanted = session.config.getoption("--require-interop")
+    if wanted and session.config.stash.get(_interop_passed, 0) < wanted and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    wanted = config.getoption("--require-interop")
+    passed = config.stash.get(_interop_passed, 0)
+    if wanted:
+        enough = "enough" if passed >= wanted else "TOO FEW: see the skips above"
+        terminalreporter.line(f"interop: {passed} tests passed, at least {wanted} wanted: {enough}")
