@@ -32,6 +32,8 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     if run is None or run.unsafe_depth:
         return
     api, remedy = AUDITED[event]
+    if event == "open" and _is_time_zone(args[0]):
+        return
     name = _called(sys._getframe(1), api)
     if name is None:
         return
@@ -43,6 +45,14 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
             warn(name, REMEDIES[remedy])
         finally:
             run.unsafe_depth -= 1
+
+
+def _is_time_zone(path: object) -> bool:
+    """ZoneInfo, in C, opens its data files itself: part of what `ZoneInfo("Europe/Berlin")` means."""
+    zoneinfo = sys.modules.get("zoneinfo")
+    return zoneinfo is not None and isinstance(path, str) and (
+        path.startswith(tuple(zoneinfo.TZPATH)) or "/tzdata/zoneinfo/" in path.replace("\\", "/")
+    )
 
 
 def _called(frame: FrameType | None, primitive: str) -> str | None:

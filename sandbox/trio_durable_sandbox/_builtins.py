@@ -101,9 +101,15 @@ def _hash(obj: Any, /) -> int:
     return hash(obj)
 
 
+def _id(obj: Any, /) -> int:
+    if sys._getframe(1).f_code.co_filename.startswith("<"):
+        return id(obj)  # generated methods (attrs) guard a recursion with it
+    return refuse("id", REMEDIES["memory"], id, obj)  # type: ignore[no-any-return]
+
+
 for _function, _name in (
     (_import, "__import__"), (_print, "print"), (_compile, "compile"), (_eval, "eval"), (_exec, "exec"),
-    (guarded_getattr, "getattr"), (_setattr, "setattr"), (_delattr, "delattr"), (_hash, "hash"),
+    (guarded_getattr, "getattr"), (_setattr, "setattr"), (_delattr, "delattr"), (_hash, "hash"), (_id, "id"),
 ):  # fmt: skip
     BUILTINS[_name] = _function
 for _name, _key in BUILTINS_REFUSED.items():

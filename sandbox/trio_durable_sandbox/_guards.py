@@ -11,6 +11,7 @@ import inspect
 import pathlib
 import sys
 from collections.abc import Callable
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader, SourcelessFileLoader
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
@@ -49,7 +50,7 @@ def guard(obj: Any, name: str, /) -> Any:
     if handler is not None:
         return handler(obj, name, value)
     if isinstance(value, type):
-        return _by_value(value)
+        return _loader(obj, name, value) if name == "__loader__" else _by_value(value)
     return value
 
 
@@ -178,7 +179,14 @@ def _reader(obj: Any, name: str, value: Any) -> Any:
     return read
 
 
-def _name(obj: Any, name: str, value: ModuleName) -> str:
+def _loader(obj: Any, name: str, value: Any) -> Any:
+    """Loaders and specs make real modules."""
+    if isinstance(obj, ModuleType):
+        return refuse(f"module.{name}", REMEDIES["modules"], lambda: value)
+    return value
+
+
+def _plain(obj: Any, name: str, value: ModuleName) -> str:
     return str(value)
 
 
@@ -201,7 +209,11 @@ _HANDLERS: dict[type, Callable[[Any, str, Any], Any]] = {
     MappingProxyType: _proxy,
     MethodWrapperType: _reader,
     WrapperDescriptorType: _reader,
-    ModuleName: _name,
+    ModuleName: _plain,
+    ModuleSpec: _loader,
+    SourceFileLoader: _loader,
+    SourcelessFileLoader: _loader,
+    ExtensionFileLoader: _loader,
 }
 _CLEANERS = {kind: _HANDLERS[kind] for kind in (FunctionType, BuiltinFunctionType, MethodType, ModuleType)}
 

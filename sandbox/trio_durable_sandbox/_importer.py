@@ -74,6 +74,8 @@ class Importer:
             if not package:
                 raise ImportError("attempted relative import with no known parent package")
             name = importlib.util.resolve_name("." * level + name, package)
+        elif type(name) is not str:
+            name = str(name)  # C code (pickle) imports by `cls.__module__`, a `ModuleName`
         module = self.load(run, name)
         if not fromlist:
             return module if level or "." not in name else self.load(run, name.partition(".")[0])

@@ -321,5 +321,4 @@ AUDIT_TRUSTED: tuple[str, ...] = (
 
 BUILTINS_REFUSED: Mapping[str, str] = {
     "open": "file", "input": "input", "exit": "exit", "quit": "exit", "help": "input",
-    "id": "memory",
 }  # fmt: skip

@@ -1,0 +1,228 @@
+"""Environment, arguments, identity of process and host, and the interpreter."""
+import gc
+import locale
+import os
+import platform
+import signal
+import sys
+from os import environ, getenv
+
+SETTING = os.environ.get("SETTING", "x")
+ARGS = sys.argv
+
+
+def case_getenv():
+    os.getenv("HOME")  # refused: os.getenv
+
+
+def case_getenv_from_import():
+    getenv("HOME")  # refused: os.getenv
+
+
+def case_environ_item():
+    os.environ["HOME"]  # refused: os.environ
+
+
+def case_environ_get():
+    environ.get("HOME")  # refused: os.environ
+
+
+def case_environ_in():
+    "HOME" in environ  # refused: os.environ
+
+
+def case_environ_iteration():
+    list(environ)  # refused: os.environ
+
+
+def case_environ_copy():
+    dict(os.environ)  # refused: os.environ
+
+
+def case_environ_set():
+    os.environ["X"] = "1"  # refused: os.environ
+
+
+def case_read_at_module_level():
+    SETTING.upper()  # refused: os.environ
+
+
+def case_truth_of_a_setting():
+    if SETTING:  # refused: os.environ
+        return 1
+
+
+def case_argv():
+    sys.argv[0]  # refused: sys.argv
+
+
+def case_argv_kept():
+    len(ARGS)  # refused: sys.argv
+
+
+def case_argv_from_import():
+    from sys import argv
+    argv[1:]  # refused: sys.argv
+
+
+def case_getpid():
+    os.getpid()  # refused: os.getpid
+
+
+def case_getcwd():
+    os.getcwd()  # refused: os.getcwd
+
+
+def case_cpu_count():
+    os.cpu_count()  # refused: os.cpu_count
+
+
+def case_uname():
+    os.uname()  # refused: os.uname
+
+
+def case_platform():
+    platform.node()  # refused: platform.node
+
+
+def case_getuser():
+    import getpass
+    getpass.getuser()  # refused: getpass.getuser
+
+
+def case_locale():
+    locale.setlocale(locale.LC_ALL, "C")  # refused: locale.setlocale
+
+
+def case_executable():
+    str(sys.executable)  # refused: sys.executable
+
+
+def case_modules():
+    sys.modules["time"]  # refused: sys.modules
+
+
+def case_modules_in():
+    "time" in sys.modules  # refused: sys.modules
+
+
+def case_getframe():
+    sys._getframe()  # refused: sys._getframe
+
+
+def case_exit():
+    sys.exit(1)  # refused: sys.exit
+
+
+def case_exit_builtin():
+    exit()  # refused: exit
+
+
+def case_os_exit():
+    os._exit(1)  # refused: os._exit
+
+
+def case_stdin():
+    sys.stdin.readline()  # refused: sys.stdin
+
+
+def case_input():
+    input()  # refused: input
+
+
+def case_gc():
+    gc.collect()  # refused: gc.collect
+
+
+def case_gc_objects():
+    gc.get_objects()  # refused: gc.get_objects
+
+
+def case_ctypes():
+    import ctypes
+    ctypes.CDLL(None)  # refused: ctypes.CDLL
+
+
+def case_signal():
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # refused: signal.signal
+
+
+def case_kill():
+    os.kill(1, 0)  # refused: os.kill
+
+
+def case_recursion_limit():
+    sys.setrecursionlimit(5000)  # refused: sys.setrecursionlimit
+
+
+def case_id():
+    id(object())  # refused: id
+
+
+def case_inspect_stack():
+    import inspect
+    inspect.stack()  # refused: inspect.stack
+
+
+def case_frame_of_traceback():
+    try:
+        raise ValueError
+    except ValueError as e:
+        return e.__traceback__.tb_frame  # refused: traceback.tb_frame
+
+
+def case_frame_of_generator():
+    (x for x in []).gi_frame  # refused: generator.gi_frame
+
+
+def case_globals_of_a_library():
+    import json
+    json.loads.__globals__  # refused: function.__globals__
+
+
+def case_subclasses():
+    object.__subclasses__()  # refused: object.__subclasses__
+
+
+def case_hash_of_an_object():
+    hash(object())  # refused: hash of an object without a __hash__ of its own
+
+
+def case_patch_a_shared_module():
+    import json
+    json.dumps = None  # refused: assignment to an attribute of json
+
+
+def case_patch_a_shared_class():
+    import fractions
+    fractions.Fraction.extra = 1  # refused: assignment to an attribute of fractions.Fraction
+
+
+def case_patch_a_stand_in():
+    os.extra = 1  # refused: assignment to os.extra
+
+
+def case_setattr_on_a_module():
+    import json
+    setattr(json, "extra", 1)  # refused: assignment to an attribute of json
+
+
+def case_own_globals():  # works
+    return case_getpid.__globals__["SETTING"] is SETTING, "case_getpid" in globals()
+
+
+def case_harmless_sys():  # works
+    assert sys.version_info >= (3, 11) and sys.maxsize > 0 and sys.intern("a") == "a"
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        assert sys.exc_info()[0] is ZeroDivisionError
+    sys.stdout.flush()
+    return signal.SIGTERM, os.name
+
+
+def case_hash():  # works
+    import enum
+    from decimal import Decimal
+    E = enum.Enum("E", "A B")
+    return hash("text"), hash(b"bytes"), hash((1, "a", None)), hash(3.5), hash(E.A), hash(frozenset("abc")), hash(Decimal("1.5"))

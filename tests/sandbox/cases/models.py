@@ -1,0 +1,53 @@
+"""Models of libraries that are passed through."""
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import uuid
+
+import attrs
+import msgspec
+
+
+class Kind(enum.Enum):
+    A = "a"
+
+
+class Item(msgspec.Struct):
+    name: str
+    at: dt.datetime
+    kind: Kind = Kind.A
+    id: uuid.UUID = msgspec.field(default_factory=uuid.uuid4)
+
+
+class Basket(msgspec.Struct):
+    items: list[Item]
+
+
+@attrs.define
+class Person:
+    name: str
+    age: int = attrs.field(default=3, validator=attrs.validators.instance_of(int))
+    tags: list[str] = attrs.field(factory=list)
+
+
+def case_msgspec():  # works
+    basket = Basket([Item("x", dt.datetime(2024, 1, 1))])
+    back = msgspec.json.decode(msgspec.json.encode(basket), type=Basket)
+    assert back == basket and type(back.items[0]) is Item and type(back.items[0].kind) is Kind
+    return back
+
+
+def case_msgspec_convert():  # works
+    return msgspec.convert({"items": [{"name": "n", "at": "2024-01-01T00:00:00"}]}, Basket)
+
+
+def case_msgspec_invalid():  # works
+    try:
+        msgspec.json.decode(b'{"items": [{"name": 1}]}', type=Basket)
+    except msgspec.ValidationError as e:
+        return str(e)
+
+
+def case_attrs():  # works
+    return attrs.evolve(Person("a"), age=4), attrs.asdict(Person("b"))

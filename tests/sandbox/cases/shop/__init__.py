@@ -1,0 +1,3 @@
+from . import names
+from .names import GREETING
+COUNT = 0

@@ -1,0 +1,4 @@
+import time
+
+GREETING = "hello"
+MADE = time.time()

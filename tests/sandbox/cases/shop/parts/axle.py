@@ -1,0 +1,5 @@
+from . import gear  # a cycle
+
+
+def turn():
+    return gear.Gear(1)

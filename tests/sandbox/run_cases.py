@@ -1,0 +1,78 @@
+"""Runs every case in this process and writes what happened to a file, as JSON: the child of `test_cases.py`.
+
+A case is a top-level function `case_*` of a file in `cases/`. It is run in two instances; the second must see
+nothing of the first.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import traceback
+import types
+from pathlib import Path
+from typing import Any
+
+CASES = Path(__file__).parent / "cases"
+START = 1_700_000_000_123_456_789
+
+
+class Pause:
+    def __await__(self) -> Any:
+        yield "paused"
+
+
+def drive(function: Any) -> Any:
+    """Call the orchestrator; step a coroutine to its end."""
+    made = function()
+    if isinstance(made, types.CoroutineType):
+        try:
+            while True:
+                made.send(None)
+        except StopIteration as stop:
+            return stop.value
+    return made
+
+
+def run_case(sandbox: Any, program: Any, instance: str) -> dict[str, Any]:
+    from trio_durable_sandbox import SandboxViolationError
+
+    run = sandbox.new_run(instance, "seed", lambda: START)
+    outcome: dict[str, Any] = {}
+    try:
+        function = program.instantiate(run)
+        with run.active():
+            outcome["value"] = repr(drive(function))
+    except SandboxViolationError as error:
+        outcome["raised"] = str(error)
+    except BaseException:
+        outcome["error"] = traceback.format_exc()
+    outcome["violations"] = [[v.api, os.path.basename(v.filename), v.lineno, v.remedy] for v in run.violations]
+    run.close()
+    return outcome
+
+
+def main() -> None:
+    sys.path[:0] = [str(CASES), str(CASES / "site-packages"), str(Path(__file__).parents[2] / "sandbox")]
+    import trio_durable_sandbox
+
+    results: dict[str, Any] = {}
+    sandbox = trio_durable_sandbox.Sandbox()
+    sandbox.replace_module("asyncio", lambda run: types.SimpleNamespace(sleep=lambda seconds: Pause()))
+    for path in sorted(CASES.glob("*.py")):
+        try:
+            module = importlib.import_module(path.stem)
+        except ImportError as error:
+            results[path.stem] = {"skipped": str(error)}
+            continue
+        for name, function in list(vars(module).items()):
+            if name.startswith("case_"):
+                program = sandbox.load(function)
+                results[f"{path.stem}.{name}"] = [run_case(sandbox, program, i) for i in ("one", "one", "two")]
+    Path(sys.argv[1]).write_text(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()
