@@ -14,12 +14,11 @@ Do not edit. proto/README.md says how this works; the generator's modules say wh
 
 from ._messages import *
 from ._wire import (
-    MAX_DEPTH, NUMBER_ZERO, ONE_BYTE, DecodeError, bytes_of, fields, int32, int64, keep, length, map_entry,
-    map_entry_bytes, map_keys, new, note, one_of_only, overlong, set_fields, short_varint, signed32, signed64, size, skip, uint32, varint, wrapped,
-    wrapped_heads,
+    MAX_DEPTH, MINUS_ONE, NOT_TWO, NUMBER_ZERO, ONE_BYTE, TWO, DecodeError, bytes_of, event_stamp, fields, int32, int64, keep, length, map_entry,
+    map_entry_bytes, map_keys, new, note, one_of_only, overlong, present, set_fields, short_varint, signed32, signed64, size, skip, stamp_11, stamp_12, timestamp,
+    uint32, varint, wrapped, wrapped_heads,
 )
 
-MINUS_ONE = b"\\xff" * 9 + b"\\x01"
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 '''
 
@@ -74,13 +73,13 @@ def _constructor(text: Text, message: MessageModel) -> None:
         if not message.fields:
             text("return")
             return
-        text("d = fields(self)")
+        if message.groups:
+            text("d = fields(self)")
         for field in message.fields:
             with text.block(f"if {field.name} is not None:"):
-                if field.kind == "message" and not field.repeated:
-                    text(f"fields({field.name}).pop('_serialized_on_wire', None)")
                 if field.group is not None:
                     with text.block("if '_group_current' in d:"):
                         text(f"one_of_only(self, {field.group!r})")
                     text(f"d['_group_current'] = _set_{message.name}_{field.name}")
-                text(f"d[{field.name!r}] = {field.name}")
+                target = f"d[{field.name!r}]" if message.groups else f"self.{field.name}"
+                text(f"{target} = {field.name}")

@@ -3,8 +3,11 @@ into `m`.
 
 What the generated readers rely on:
 
-- A message's fields live in its `__dict__`; a field that was not on the wire is not there, and the class answers for it
-  (`_speedups`). A reader fills a dict and hands it to a bare instance: no constructor, no `__setattr__`.
+- A message's fields live in the instance; a field that was not on the wire is not there, and the class answers for it
+  (`_speedups`). Readers start from a bare instance: no constructor. Assigning to an attribute is then the fastest way
+  (the interpreter keeps no dict for such an instance), but for messages with a oneof, whose `__setattr__` is ours: their
+  readers fill a dict and hand it over.
+- `seen` has a bit for each message field that was met, or all of them when merging.
 - Lengths are not checked where they are read: see the two rules in `_wire`.
 - `r` is how many levels of nesting may follow. The schema bounds the depth of everything but what contains itself, so
   only recursive messages test it (and `_wire.skip`, for groups).
@@ -23,18 +26,30 @@ BIG_GROUP = 8
 
 
 def emit(text: Text, message: MessageModel, recursive: set[str]) -> None:
-    """Append the reader of `message`, and the table of its large oneof where it has one."""
+    """Append the reader of `message`."""
     groups = message.groups
     big = next((name for name, members in groups.items() if len(members) > BIG_GROUP), None)
     plain = [field for field in message.fields if big is None or field.group != big]
     check_depth = message.name in recursive
     text("", "")
     with text.block(f"def decode_{message.name}(b, i, end, r, m=None):"):
-        with text.block("if m is None:"):
-            text("d = {}")
-        with text.block("else:"):
-            text("d = fields(m)", "d.pop('_serialized_on_wire', None)")
+        if groups:
+            with text.block("if m is None:"):
+                text("d = {}")
+            with text.block("else:"):
+                text("d = fields(m)", "d.pop('_serialized_on_wire', None)")
+        else:
+            once = any(field.kind == "message" and not field.repeated for field in message.fields)
+            with text.block("if m is None:"):
+                text(f"m = new({message.name})", *(["seen = 0"] if once else []))
+            with text.block("else:"):
+                text("fields(m).pop('_serialized_on_wire', None)", *(["seen = -1"] if once else []))
+            for field in message.fields:
+                if field.repeated or field.kind == "map":
+                    text(f"l_{field.name} = None")
         text("u = None")
+        if big is not None:
+            _prologue(text, message, plain)
         with text.block("while i < end:"):
             text("t = b[i]", "i += 1")
             word = "if"
@@ -52,10 +67,42 @@ def emit(text: Text, message: MessageModel, recursive: set[str]) -> None:
         with text.block("if i != end:"):
             text("raise DecodeError('cut short')")
         with text.block("if u is not None:"):
-            text("keep(d, b, u)")
-        with text.block("if m is None:"):
-            text(f"m = new({message.name})", "set_fields(m, d)")
+            text(f"keep({_dict(message)}, b, u)")
+        if groups:
+            with text.block("if m is None:"):
+                text(f"m = new({message.name})", "set_fields(m, d)")
         text("return m")
+
+
+def _prologue(text: Text, message: MessageModel, plain: list[Field]) -> None:
+    """The first two fields of an event, id and time, where they stand as every writer writes them: without the loop."""
+    event_id, stamp = (field for field in plain if field.number <= 2)
+    if (event_id.kind, stamp.type) != ("int32", "Timestamp"):
+        raise SystemExit(f"{message.name}: expected an int32 and a Timestamp as its first fields")
+    with text.block("if m is None and end - i > 24:"):
+        with text.block(f"if b[i] == {event_id.tag}:"):
+            text("v = b[i + 1]")
+            with text.block("if v < 128:"):
+                text(f"d[{event_id.name!r}] = v", "i += 2")
+            with text.block("elif b[i + 1:i + 11] == MINUS_ONE:"):
+                text(f"d[{event_id.name!r}] = -1", "i += 11")
+            with text.block("elif b[i + 2] < 128:"):
+                text(f"d[{event_id.name!r}] = v + (b[i + 2] << 7) - 128", "i += 3")
+        text("t, s, c, x, v, g, k, e, n = event_stamp(b, i)")
+        with text.block(f"if t == {12 << 8 | stamp.tag} and s == 8 and g == 16:"):
+            text("c = TWO[c] + (TWO[x] << 14) + (v << 28)", "k = TWO[k] + (TWO[e] << 14) + (n << 28)")
+            with text.block("if c < 0x800000000 and k < 0x80000000:"):
+                text("x = new(Timestamp)", "x.seconds = c", "x.nanos = k", f"d[{stamp.name!r}] = x", "i += 14")
+
+
+def _dict(message: MessageModel) -> str:
+    """The expression for the message's `__dict__`."""
+    return "d" if message.groups else "fields(m)"
+
+
+def _target(field: Field, message: MessageModel) -> str:
+    """What to assign a field's value to."""
+    return f"d[{field.name!r}]" if message.groups else f"m.{field.name}"
 
 
 def tables(text: Text, message: MessageModel) -> None:
@@ -78,13 +125,20 @@ def _rest(text: Text, message: MessageModel, plain: list[Field], big: str | None
         text("t, i = short_varint(b, i, t)")
         if tags:
             with text.block(f"if t in {{{', '.join(map(str, tags))}}}:"):
-                text(f"i = overlong({message.name}, decode_{message.name}, d, b, i, t, end, r)", "continue")
+                with text.block("if u is not None:"):
+                    text(f"keep({_dict(message)}, b, u)", "u = None")
+                if message.groups:
+                    with text.block("if m is None:"):
+                        text(f"m = new({message.name})", "set_fields(m, d)")
+                text(f"i = overlong(decode_{message.name}, m, b, i, t, end, r)")
+                if not message.groups and any(f.kind == "message" and not f.repeated for f in message.fields):
+                    text("seen = -1")
+                text("continue")
     word = "if"
     if big is not None:
-        text(f"x = _members_{message.name}.get(t)")
-        with text.block("if x is not None:"):
+        with text.block(f"if t in _members_{message.name}:"):
             _length(text)
-            text("n, f, x = x")
+            text(f"n, f, x = _members_{message.name}[t]")
             text("g = d.get('_group_current')")
             with text.block("if g is None:"):
                 text("d[n] = f(b, i, j, r - 1)", "d['_group_current'] = x")
@@ -135,34 +189,40 @@ def readings(field: Field, message: MessageModel, check_depth: bool):  # type: i
     if field.kind == "message":
         yield field.tag, lambda text: _message(text, field, message, check_depth)
     elif field.kind == "wrapper":
-        yield field.tag, lambda text: _wrapper(text, field, " and r > 0" if check_depth else "")
+        yield field.tag, lambda text: _wrapper(text, field, message, " and r > 0" if check_depth else "")
     elif field.kind == "map":
-        yield field.tag, lambda text: _map(text, field)
+        yield field.tag, lambda text: _map(text, field, message)
     elif field.kind in ("string", "bytes"):
         yield field.tag, lambda text: _string(text, field, message)
     else:
-        yield field.tag, lambda text: _number(text, field)
+        yield field.tag, lambda text: _number(text, field, message)
         if field.repeated:
-            yield field.number << 3 | 2, lambda text: _packed(text, field)
+            yield field.number << 3 | 2, lambda text: _packed(text, field, message)
 
 
-def _append(text: Text, field: Field, value: str) -> None:
-    text(f"x = d.get({field.name!r})")
-    with text.block("if x is None:"):
-        text(f"x = d[{field.name!r}] = []")
-    text(f"x.append({value})")
+def _append(text: Text, field: Field, message: MessageModel, value: str) -> None:
+    _collection(text, field, message)
+    text(f"l_{field.name}.append({value})")
+
+
+def _collection(text: Text, field: Field, message: MessageModel) -> None:
+    """Have the list or dict of a repeated field or a map in a local variable; the class makes it where it is not yet."""
+    if message.groups:
+        raise SystemExit(f"{message.name}: a oneof and a repeated field in one message are not supported")
+    with text.block(f"if l_{field.name} is None:"):
+        text(f"l_{field.name} = m.{field.name}")
 
 
 def _string(text: Text, field: Field, message: MessageModel) -> None:
     _length(text)
     value = "b[i:j].decode()" if field.kind == "string" else "b[i:j]"
     if field.repeated:
-        _append(text, field, value)
+        _append(text, field, message, value)
     elif field.group is not None:
         _leave_group(text, field)
         text(f"d[{field.name!r}] = {value}", f"d['_group_current'] = _set_{message.name}_{field.name}")
     else:
-        text(f"d[{field.name!r}] = {value}")
+        text(f"{_target(field, message)} = {value}")
     text("i = j")
 
 
@@ -179,7 +239,7 @@ def _message(text: Text, field: Field, message: MessageModel, check_depth: bool)
     _length(text)
     read = f"decode_{field.type}(b, i, j, r - 1"
     if field.repeated:
-        _append(text, field, read + ")")
+        _append(text, field, message, read + ")")
     elif field.group is not None:
         text("g = d.get('_group_current')")
         with text.block("if g is None:"):
@@ -189,13 +249,45 @@ def _message(text: Text, field: Field, message: MessageModel, check_depth: bool)
         with text.block("else:"):
             text(f"d.pop(g[{field.group!r}], None)")
             text(f"d[{field.name!r}] = {read})", f"d['_group_current'] = _set_{message.name}_{field.name}")
-    else:
+    elif field.type == "Timestamp":
+        _timestamp(text, field, message)
+    elif message.groups:
         text(f"d[{field.name!r}] = {read}, d.get({field.name!r}))")
+    else:
+        bit = 1 << message.fields.index(field)
+        with text.block(f"if seen & {bit}:"):
+            text(f"m.{field.name} = {read}, fields(m).get({field.name!r}))")
+        with text.block("else:"):
+            text(f"m.{field.name} = {read})", f"seen |= {bit}")
     text("i = j")
 
 
-def _wrapper(text: Text, field: Field, depth: str) -> None:
-    slow = f"u = wrapped(b, i, j, r, d, {field.name!r}, {field.type!r}, {field.tag_bytes!r}, u)"
+def _timestamp(text: Text, field: Field, message: MessageModel) -> None:
+    """Timestamps are in every event: the two shapes of `_wire.stamp_12` and `stamp_11` are read in place."""
+    bit = 1 << message.fields.index(field)
+    if message.groups:
+        first = f"{field.name!r} not in d"
+    else:
+        first = f"not seen & {bit}"
+    with text.block(f"if n == 12 and b[i] == 8 and b[i + 6] == 16 and {first}:"):
+        text("c, x, v, k, e, n = stamp_12(b, i)")
+        text("c = TWO[c] + (TWO[x] << 14) + (v << 28)", "k = TWO[k] + (TWO[e] << 14) + (n << 28)")
+    with text.block(f"elif n == 11 and b[i] == 8 and b[i + 6] == 16 and {first}:"):
+        text("c, x, v, k, e = stamp_11(b, i)")
+        text("c = TWO[c] + (TWO[x] << 14) + (v << 28)")
+        text("k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO")
+    with text.block("else:"):
+        text("c = NOT_TWO")
+    with text.block("if c < 0x800000000 and k < 0x80000000:"):
+        text("x = new(Timestamp)", "x.seconds = c", "x.nanos = k", f"{_target(field, message)} = x")
+    with text.block("else:"):
+        text(f"{_target(field, message)} = decode_Timestamp(b, i, j, r - 1, {_dict(message)}.get({field.name!r}))")
+    if not message.groups:
+        text(f"seen |= {bit}")
+
+
+def _wrapper(text: Text, field: Field, message: MessageModel, depth: str) -> None:
+    slow = f"u = wrapped(b, i, j, r, {_dict(message)}, {field.name!r}, {field.type!r}, {field.tag_bytes!r}, u)"
     if field.type != "str":
         _length(text)
         text(slow, "i = j")
@@ -205,7 +297,7 @@ def _wrapper(text: Text, field: Field, depth: str) -> None:
     with text.block("if n < 128:"):
         text("i += 1", "j = i + n")
         with text.block(f"if n > 1{depth} and b[i] == 10 and b[i + 1] == n - 2:"):
-            text(f"d[{field.name!r}] = b[i + 2:j].decode()")
+            text(f"{_target(field, message)} = b[i + 2:j].decode()")
         with text.block("else:"):
             text(slow)
     with text.block("else:"):
@@ -213,7 +305,7 @@ def _wrapper(text: Text, field: Field, depth: str) -> None:
         with text.block("if c < 128:"):
             text("i += 2", "n += (c << 7) - 131", "j = i + n + 3")
             with text.block(f"if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7{depth}:"):
-                text(f"d[{field.name!r}] = b[i + 3:j].decode()")
+                text(f"{_target(field, message)} = b[i + 3:j].decode()")
             with text.block("else:"):
                 text(slow)
         with text.block("else:"):
@@ -221,15 +313,13 @@ def _wrapper(text: Text, field: Field, depth: str) -> None:
     text("i = j")
 
 
-def _map(text: Text, field: Field) -> None:
+def _map(text: Text, field: Field, message: MessageModel) -> None:
     text("s = i - 1")
     _length(text)
     text("k, v, x = map_entry(b, i, j, r)")
     with text.block("if x:"):
-        text(f"x = d.get({field.name!r})")
-        with text.block("if x is None:"):
-            text(f"x = d[{field.name!r}] = {{}}")
-        text("x[k] = v")
+        _collection(text, field, message)
+        text(f"l_{field.name}[k] = v")
     with text.block("elif u is None:"):
         text("u = [s, j]")
     with text.block("else:"):
@@ -237,23 +327,21 @@ def _map(text: Text, field: Field) -> None:
     text("i = j")
 
 
-def _number(text: Text, field: Field) -> None:
+def _number(text: Text, field: Field, message: MessageModel) -> None:
     _read_number(text, field)
     value = _number_value(text, field)
     if field.repeated:
-        _append(text, field, value)
+        _append(text, field, message, value)
     else:
-        text(f"d[{field.name!r}] = {value}")
+        text(f"{_target(field, message)} = {value}")
 
 
-def _packed(text: Text, field: Field) -> None:
+def _packed(text: Text, field: Field, message: MessageModel) -> None:
     _length(text)
-    text(f"x = d.get({field.name!r})")
-    with text.block("if x is None:"):
-        text(f"x = d[{field.name!r}] = []")
+    _collection(text, field, message)
     with text.block("while i < j:"):
         _read_number(text, field)
-        text(f"x.append({_number_value(text, field)})")
+        text(f"l_{field.name}.append({_number_value(text, field)})")
     with text.block("if i != j:"):
         text("raise DecodeError('cut short')")
 

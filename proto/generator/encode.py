@@ -20,6 +20,10 @@ def emit(text: Text, message: MessageModel) -> None:
         if not message.fields:
             text("return bytes(fields(m).get('_unknown_fields', b''))")
             return
+        if message.name == "Timestamp":
+            text("get = fields(m).get", "v = get('_unknown_fields')")
+            text("e = timestamp(get('seconds') or 0, get('nanos') or 0)", "return e + v if v else e")
+            return
         text("d = fields(m)", "get = d.get", "o = []", "add = o.append")
         big = {name for name, members in message.groups.items() if len(members) > BIG_GROUP}
         for name in sorted(big):
@@ -72,7 +76,7 @@ def _field(text: Text, field: Field) -> None:
             if field.group is not None or field.optional:
                 text(*write)
             else:
-                with text.block("if e or v._serialized_on_wire:"):
+                with text.block("if e or v._serialized_on_wire or present(v):"):
                     text(*write)
     elif field.kind == "wrapper":
         with text.block("if v is not None:"):

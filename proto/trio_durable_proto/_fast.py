@@ -5,12 +5,11 @@ Do not edit. proto/README.md says how this works; the generator's modules say wh
 
 from ._messages import *
 from ._wire import (
-    MAX_DEPTH, NUMBER_ZERO, ONE_BYTE, DecodeError, bytes_of, fields, int32, int64, keep, length, map_entry,
-    map_entry_bytes, map_keys, new, note, one_of_only, overlong, set_fields, short_varint, signed32, signed64, size, skip, uint32, varint, wrapped,
-    wrapped_heads,
+    MAX_DEPTH, MINUS_ONE, NOT_TWO, NUMBER_ZERO, ONE_BYTE, TWO, DecodeError, bytes_of, event_stamp, fields, int32, int64, keep, length, map_entry,
+    map_entry_bytes, map_keys, new, note, one_of_only, overlong, present, set_fields, short_varint, signed32, signed64, size, skip, stamp_11, stamp_12, timestamp,
+    uint32, varint, wrapped, wrapped_heads,
 )
 
-MINUS_ONE = b"\xff" * 9 + b"\x01"
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 _values_ActivityTerminalStatus = ActivityTerminalStatus._value_map_
@@ -44,19 +43,17 @@ _wrapped_16 = wrapped_heads(b'\x82\x01')
 
 
 def init_Timestamp(self, seconds=None, nanos=None):
-    d = fields(self)
     if seconds is not None:
-        d['seconds'] = seconds
+        self.seconds = seconds
     if nanos is not None:
-        d['nanos'] = nanos
+        self.nanos = nanos
 
 
 def decode_Timestamp(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(Timestamp)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -67,7 +64,7 @@ def decode_Timestamp(b, i, end, r, m=None):
             if v > 127:
                 v, i = varint(b, i, v)
                 v = signed64(v)
-            d['seconds'] = v
+            m.seconds = v
         elif t == 16:
             v = b[i]
             i += 1
@@ -82,13 +79,16 @@ def decode_Timestamp(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['nanos'] = v
+            m.nanos = v
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 16}:
-                    i = overlong(Timestamp, decode_Timestamp, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_Timestamp, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -100,30 +100,15 @@ def decode_Timestamp(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(Timestamp)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
 def encode_Timestamp(m):
-    d = fields(m)
-    get = d.get
-    o = []
-    add = o.append
-    v = get('seconds')
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int64(v))
-    v = get('nanos')
-    if v:
-        add(b'\x10')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
+    get = fields(m).get
     v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    e = timestamp(get('seconds') or 0, get('nanos') or 0)
+    return e + v if v else e
 
 
 def init_Empty(self):
@@ -132,10 +117,9 @@ def init_Empty(self):
 
 def decode_Empty(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(Empty)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -151,10 +135,7 @@ def decode_Empty(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(Empty)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -163,21 +144,19 @@ def encode_Empty(m):
 
 
 def init_TaskRouter(self, source_app_id=None, target_app_id=None, target_app_namespace=None):
-    d = fields(self)
     if source_app_id is not None:
-        d['source_app_id'] = source_app_id
+        self.source_app_id = source_app_id
     if target_app_id is not None:
-        d['target_app_id'] = target_app_id
+        self.target_app_id = target_app_id
     if target_app_namespace is not None:
-        d['target_app_namespace'] = target_app_namespace
+        self.target_app_namespace = target_app_namespace
 
 
 def decode_TaskRouter(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TaskRouter)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -193,7 +172,7 @@ def decode_TaskRouter(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['source_app_id'] = b[i:j].decode()
+            m.source_app_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -206,7 +185,7 @@ def decode_TaskRouter(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['target_app_id'] = b[i:j].decode()
+            m.target_app_id = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -219,14 +198,17 @@ def decode_TaskRouter(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['target_app_namespace'] = b[i:j].decode()
+            m.target_app_namespace = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26}:
-                    i = overlong(TaskRouter, decode_TaskRouter, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TaskRouter, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -238,10 +220,7 @@ def decode_TaskRouter(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TaskRouter)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -275,19 +254,18 @@ def encode_TaskRouter(m):
 
 
 def init_WorkflowVersion(self, patches=None, name=None):
-    d = fields(self)
     if patches is not None:
-        d['patches'] = patches
+        self.patches = patches
     if name is not None:
-        d['name'] = name
+        self.name = name
 
 
 def decode_WorkflowVersion(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(WorkflowVersion)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+    l_patches = None
     u = None
     while i < end:
         t = b[i]
@@ -303,10 +281,9 @@ def decode_WorkflowVersion(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('patches')
-            if x is None:
-                x = d['patches'] = []
-            x.append(b[i:j].decode())
+            if l_patches is None:
+                l_patches = m.patches
+            l_patches.append(b[i:j].decode())
             i = j
         elif t == 18:
             n = b[i]
@@ -319,14 +296,17 @@ def decode_WorkflowVersion(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18}:
-                    i = overlong(WorkflowVersion, decode_WorkflowVersion, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_WorkflowVersion, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -338,10 +318,7 @@ def decode_WorkflowVersion(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(WorkflowVersion)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -370,19 +347,17 @@ def encode_WorkflowVersion(m):
 
 
 def init_WorkflowInstance(self, instance_id=None, execution_id=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if execution_id is not None:
-        d['execution_id'] = execution_id
+        self.execution_id = execution_id
 
 
 def decode_WorkflowInstance(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(WorkflowInstance)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -398,7 +373,7 @@ def decode_WorkflowInstance(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -406,9 +381,9 @@ def decode_WorkflowInstance(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['execution_id'] = b[i + 2:j].decode()
+                    m.execution_id = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -416,20 +391,23 @@ def decode_WorkflowInstance(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['execution_id'] = b[i + 3:j].decode()
+                        m.execution_id = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'\x12', u)
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18}:
-                    i = overlong(WorkflowInstance, decode_WorkflowInstance, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_WorkflowInstance, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -441,10 +419,7 @@ def decode_WorkflowInstance(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(WorkflowInstance)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -476,26 +451,25 @@ def encode_WorkflowInstance(m):
 
 
 def init_TaskFailureDetails(self, error_type=None, error_message=None, stack_trace=None, inner_failure=None, is_non_retriable=None):
-    d = fields(self)
     if error_type is not None:
-        d['error_type'] = error_type
+        self.error_type = error_type
     if error_message is not None:
-        d['error_message'] = error_message
+        self.error_message = error_message
     if stack_trace is not None:
-        d['stack_trace'] = stack_trace
+        self.stack_trace = stack_trace
     if inner_failure is not None:
-        fields(inner_failure).pop('_serialized_on_wire', None)
-        d['inner_failure'] = inner_failure
+        self.inner_failure = inner_failure
     if is_non_retriable is not None:
-        d['is_non_retriable'] = is_non_retriable
+        self.is_non_retriable = is_non_retriable
 
 
 def decode_TaskFailureDetails(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TaskFailureDetails)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -511,7 +485,7 @@ def decode_TaskFailureDetails(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['error_type'] = b[i:j].decode()
+            m.error_type = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -524,7 +498,7 @@ def decode_TaskFailureDetails(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['error_message'] = b[i:j].decode()
+            m.error_message = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -532,9 +506,9 @@ def decode_TaskFailureDetails(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and r > 0 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['stack_trace'] = b[i + 2:j].decode()
+                    m.stack_trace = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'stack_trace', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'stack_trace', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -542,13 +516,13 @@ def decode_TaskFailureDetails(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7 and r > 0:
-                        d['stack_trace'] = b[i + 3:j].decode()
+                        m.stack_trace = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'stack_trace', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'stack_trace', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'stack_trace', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'stack_trace', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             if r <= 0:
@@ -563,20 +537,28 @@ def decode_TaskFailureDetails(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['inner_failure'] = decode_TaskFailureDetails(b, i, j, r - 1, d.get('inner_failure'))
+            if seen & 8:
+                m.inner_failure = decode_TaskFailureDetails(b, i, j, r - 1, fields(m).get('inner_failure'))
+            else:
+                m.inner_failure = decode_TaskFailureDetails(b, i, j, r - 1)
+                seen |= 8
             i = j
         elif t == 40:
             v = b[i]
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
-            d['is_non_retriable'] = v != 0
+            m.is_non_retriable = v != 0
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 40}:
-                    i = overlong(TaskFailureDetails, decode_TaskFailureDetails, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TaskFailureDetails, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -588,10 +570,7 @@ def decode_TaskFailureDetails(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TaskFailureDetails)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -625,7 +604,7 @@ def encode_TaskFailureDetails(m):
     v = get('inner_failure')
     if v is not None:
         e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'"')
             add(size(len(e)))
             add(e)
@@ -639,28 +618,27 @@ def encode_TaskFailureDetails(m):
 
 
 def init_ParentInstanceInfo(self, task_scheduled_id=None, name=None, version=None, workflow_instance=None, app_id=None, app_namespace=None):
-    d = fields(self)
     if task_scheduled_id is not None:
-        d['task_scheduled_id'] = task_scheduled_id
+        self.task_scheduled_id = task_scheduled_id
     if name is not None:
-        d['name'] = name
+        self.name = name
     if version is not None:
-        d['version'] = version
+        self.version = version
     if workflow_instance is not None:
-        fields(workflow_instance).pop('_serialized_on_wire', None)
-        d['workflow_instance'] = workflow_instance
+        self.workflow_instance = workflow_instance
     if app_id is not None:
-        d['app_id'] = app_id
+        self.app_id = app_id
     if app_namespace is not None:
-        d['app_namespace'] = app_namespace
+        self.app_namespace = app_namespace
 
 
 def decode_ParentInstanceInfo(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ParentInstanceInfo)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -679,16 +657,16 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['task_scheduled_id'] = v
+            m.task_scheduled_id = v
         elif t == 18:
             n = b[i]
             if n < 128:
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['name'] = b[i + 2:j].decode()
+                    m.name = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'name', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'name', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -696,13 +674,13 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['name'] = b[i + 3:j].decode()
+                        m.name = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'name', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'name', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'name', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'name', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -710,9 +688,9 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['version'] = b[i + 2:j].decode()
+                    m.version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -720,13 +698,13 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['version'] = b[i + 3:j].decode()
+                        m.version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -739,7 +717,11 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['workflow_instance'] = decode_WorkflowInstance(b, i, j, r - 1, d.get('workflow_instance'))
+            if seen & 8:
+                m.workflow_instance = decode_WorkflowInstance(b, i, j, r - 1, fields(m).get('workflow_instance'))
+            else:
+                m.workflow_instance = decode_WorkflowInstance(b, i, j, r - 1)
+                seen |= 8
             i = j
         elif t == 42:
             n = b[i]
@@ -752,7 +734,7 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['app_id'] = b[i:j].decode()
+            m.app_id = b[i:j].decode()
             i = j
         elif t == 50:
             n = b[i]
@@ -765,14 +747,18 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['app_namespace'] = b[i:j].decode()
+            m.app_namespace = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18, 26, 34, 42, 50}:
-                    i = overlong(ParentInstanceInfo, decode_ParentInstanceInfo, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ParentInstanceInfo, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -784,10 +770,7 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ParentInstanceInfo)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -823,7 +806,7 @@ def encode_ParentInstanceInfo(m):
     v = get('workflow_instance')
     if v is not None:
         e = encode_WorkflowInstance(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'"')
             add(size(len(e)))
             add(e)
@@ -846,17 +829,15 @@ def encode_ParentInstanceInfo(m):
 
 
 def init_RerunParentInstanceInfo(self, instance_id=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
 
 
 def decode_RerunParentInstanceInfo(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(RerunParentInstanceInfo)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -872,14 +853,17 @@ def decode_RerunParentInstanceInfo(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(RerunParentInstanceInfo, decode_RerunParentInstanceInfo, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_RerunParentInstanceInfo, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -891,10 +875,7 @@ def decode_RerunParentInstanceInfo(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(RerunParentInstanceInfo)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -916,17 +897,15 @@ def encode_RerunParentInstanceInfo(m):
 
 
 def init_RetryParentInstanceInfo(self, instance_id=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
 
 
 def decode_RetryParentInstanceInfo(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(RetryParentInstanceInfo)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -942,14 +921,17 @@ def decode_RetryParentInstanceInfo(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(RetryParentInstanceInfo, decode_RetryParentInstanceInfo, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_RetryParentInstanceInfo, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -961,10 +943,7 @@ def decode_RetryParentInstanceInfo(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(RetryParentInstanceInfo)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -986,21 +965,19 @@ def encode_RetryParentInstanceInfo(m):
 
 
 def init_TraceContext(self, trace_parent=None, span_id=None, trace_state=None):
-    d = fields(self)
     if trace_parent is not None:
-        d['trace_parent'] = trace_parent
+        self.trace_parent = trace_parent
     if span_id is not None:
-        d['span_id'] = span_id
+        self.span_id = span_id
     if trace_state is not None:
-        d['trace_state'] = trace_state
+        self.trace_state = trace_state
 
 
 def decode_TraceContext(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TraceContext)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -1016,7 +993,7 @@ def decode_TraceContext(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['trace_parent'] = b[i:j].decode()
+            m.trace_parent = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -1029,7 +1006,7 @@ def decode_TraceContext(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['span_id'] = b[i:j].decode()
+            m.span_id = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -1037,9 +1014,9 @@ def decode_TraceContext(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['trace_state'] = b[i + 2:j].decode()
+                    m.trace_state = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'trace_state', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'trace_state', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -1047,20 +1024,23 @@ def decode_TraceContext(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['trace_state'] = b[i + 3:j].decode()
+                        m.trace_state = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'trace_state', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'trace_state', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'trace_state', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'trace_state', 'str', b'\x1a', u)
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26}:
-                    i = overlong(TraceContext, decode_TraceContext, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TraceContext, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -1072,10 +1052,7 @@ def decode_TraceContext(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TraceContext)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -1113,55 +1090,50 @@ def encode_TraceContext(m):
 
 
 def init_WorkflowState(self, instance_id=None, name=None, version=None, workflow_status=None, scheduled_start_timestamp=None, created_timestamp=None, last_updated_timestamp=None, input=None, output=None, custom_status=None, failure_details=None, execution_id=None, completed_timestamp=None, parent_instance_id=None, tags=None, parent_app_id=None, started_at=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if name is not None:
-        d['name'] = name
+        self.name = name
     if version is not None:
-        d['version'] = version
+        self.version = version
     if workflow_status is not None:
-        d['workflow_status'] = workflow_status
+        self.workflow_status = workflow_status
     if scheduled_start_timestamp is not None:
-        fields(scheduled_start_timestamp).pop('_serialized_on_wire', None)
-        d['scheduled_start_timestamp'] = scheduled_start_timestamp
+        self.scheduled_start_timestamp = scheduled_start_timestamp
     if created_timestamp is not None:
-        fields(created_timestamp).pop('_serialized_on_wire', None)
-        d['created_timestamp'] = created_timestamp
+        self.created_timestamp = created_timestamp
     if last_updated_timestamp is not None:
-        fields(last_updated_timestamp).pop('_serialized_on_wire', None)
-        d['last_updated_timestamp'] = last_updated_timestamp
+        self.last_updated_timestamp = last_updated_timestamp
     if input is not None:
-        d['input'] = input
+        self.input = input
     if output is not None:
-        d['output'] = output
+        self.output = output
     if custom_status is not None:
-        d['custom_status'] = custom_status
+        self.custom_status = custom_status
     if failure_details is not None:
-        fields(failure_details).pop('_serialized_on_wire', None)
-        d['failure_details'] = failure_details
+        self.failure_details = failure_details
     if execution_id is not None:
-        d['execution_id'] = execution_id
+        self.execution_id = execution_id
     if completed_timestamp is not None:
-        fields(completed_timestamp).pop('_serialized_on_wire', None)
-        d['completed_timestamp'] = completed_timestamp
+        self.completed_timestamp = completed_timestamp
     if parent_instance_id is not None:
-        d['parent_instance_id'] = parent_instance_id
+        self.parent_instance_id = parent_instance_id
     if tags is not None:
-        d['tags'] = tags
+        self.tags = tags
     if parent_app_id is not None:
-        d['parent_app_id'] = parent_app_id
+        self.parent_app_id = parent_app_id
     if started_at is not None:
-        fields(started_at).pop('_serialized_on_wire', None)
-        d['started_at'] = started_at
+        self.started_at = started_at
 
 
 def decode_WorkflowState(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(WorkflowState)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
+    l_tags = None
     u = None
     while i < end:
         t = b[i]
@@ -1177,7 +1149,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -1190,7 +1162,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -1198,9 +1170,9 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['version'] = b[i + 2:j].decode()
+                    m.version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -1208,13 +1180,13 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['version'] = b[i + 3:j].decode()
+                        m.version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             i = j
         elif t == 32:
             v = b[i]
@@ -1225,7 +1197,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
             e = _values_OrchestrationStatus.get(v)
             if e is None:
                 e = OrchestrationStatus.try_value(v)
-            d['workflow_status'] = e
+            m.workflow_status = e
         elif t == 42:
             n = b[i]
             i += 1
@@ -1237,7 +1209,24 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['scheduled_start_timestamp'] = decode_Timestamp(b, i, j, r - 1, d.get('scheduled_start_timestamp'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 16:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 16:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                m.scheduled_start_timestamp = x
+            else:
+                m.scheduled_start_timestamp = decode_Timestamp(b, i, j, r - 1, fields(m).get('scheduled_start_timestamp'))
+            seen |= 16
             i = j
         elif t == 50:
             n = b[i]
@@ -1250,7 +1239,24 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['created_timestamp'] = decode_Timestamp(b, i, j, r - 1, d.get('created_timestamp'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 32:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 32:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                m.created_timestamp = x
+            else:
+                m.created_timestamp = decode_Timestamp(b, i, j, r - 1, fields(m).get('created_timestamp'))
+            seen |= 32
             i = j
         elif t == 58:
             n = b[i]
@@ -1263,7 +1269,24 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['last_updated_timestamp'] = decode_Timestamp(b, i, j, r - 1, d.get('last_updated_timestamp'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 64:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 64:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                m.last_updated_timestamp = x
+            else:
+                m.last_updated_timestamp = decode_Timestamp(b, i, j, r - 1, fields(m).get('last_updated_timestamp'))
+            seen |= 64
             i = j
         elif t == 66:
             n = b[i]
@@ -1271,9 +1294,9 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'B', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'B', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -1281,13 +1304,13 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'B', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'B', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'B', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'B', u)
             i = j
         elif t == 74:
             n = b[i]
@@ -1295,9 +1318,9 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['output'] = b[i + 2:j].decode()
+                    m.output = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'output', 'str', b'J', u)
+                    u = wrapped(b, i, j, r, fields(m), 'output', 'str', b'J', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -1305,13 +1328,13 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['output'] = b[i + 3:j].decode()
+                        m.output = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'output', 'str', b'J', u)
+                        u = wrapped(b, i, j, r, fields(m), 'output', 'str', b'J', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'output', 'str', b'J', u)
+                    u = wrapped(b, i, j, r, fields(m), 'output', 'str', b'J', u)
             i = j
         elif t == 82:
             n = b[i]
@@ -1319,9 +1342,9 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['custom_status'] = b[i + 2:j].decode()
+                    m.custom_status = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'custom_status', 'str', b'R', u)
+                    u = wrapped(b, i, j, r, fields(m), 'custom_status', 'str', b'R', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -1329,13 +1352,13 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['custom_status'] = b[i + 3:j].decode()
+                        m.custom_status = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'custom_status', 'str', b'R', u)
+                        u = wrapped(b, i, j, r, fields(m), 'custom_status', 'str', b'R', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'custom_status', 'str', b'R', u)
+                    u = wrapped(b, i, j, r, fields(m), 'custom_status', 'str', b'R', u)
             i = j
         elif t == 90:
             n = b[i]
@@ -1348,7 +1371,11 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['failure_details'] = decode_TaskFailureDetails(b, i, j, r - 1, d.get('failure_details'))
+            if seen & 1024:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1, fields(m).get('failure_details'))
+            else:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1)
+                seen |= 1024
             i = j
         elif t == 98:
             n = b[i]
@@ -1356,9 +1383,9 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['execution_id'] = b[i + 2:j].decode()
+                    m.execution_id = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'b', u)
+                    u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'b', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -1366,13 +1393,13 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['execution_id'] = b[i + 3:j].decode()
+                        m.execution_id = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'b', u)
+                        u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'b', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'b', u)
+                    u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'b', u)
             i = j
         elif t == 106:
             n = b[i]
@@ -1385,7 +1412,24 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['completed_timestamp'] = decode_Timestamp(b, i, j, r - 1, d.get('completed_timestamp'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 4096:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 4096:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                m.completed_timestamp = x
+            else:
+                m.completed_timestamp = decode_Timestamp(b, i, j, r - 1, fields(m).get('completed_timestamp'))
+            seen |= 4096
             i = j
         elif t == 114:
             n = b[i]
@@ -1393,9 +1437,9 @@ def decode_WorkflowState(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['parent_instance_id'] = b[i + 2:j].decode()
+                    m.parent_instance_id = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'parent_instance_id', 'str', b'r', u)
+                    u = wrapped(b, i, j, r, fields(m), 'parent_instance_id', 'str', b'r', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -1403,13 +1447,13 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['parent_instance_id'] = b[i + 3:j].decode()
+                        m.parent_instance_id = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'parent_instance_id', 'str', b'r', u)
+                        u = wrapped(b, i, j, r, fields(m), 'parent_instance_id', 'str', b'r', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'parent_instance_id', 'str', b'r', u)
+                    u = wrapped(b, i, j, r, fields(m), 'parent_instance_id', 'str', b'r', u)
             i = j
         elif t == 122:
             s = i - 1
@@ -1425,10 +1469,9 @@ def decode_WorkflowState(b, i, end, r, m=None):
             j = i + n
             k, v, x = map_entry(b, i, j, r)
             if x:
-                x = d.get('tags')
-                if x is None:
-                    x = d['tags'] = {}
-                x[k] = v
+                if l_tags is None:
+                    l_tags = m.tags
+                l_tags[k] = v
             elif u is None:
                 u = [s, j]
             else:
@@ -1439,7 +1482,11 @@ def decode_WorkflowState(b, i, end, r, m=None):
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 32, 42, 50, 58, 66, 74, 82, 90, 98, 106, 114, 122}:
-                    i = overlong(WorkflowState, decode_WorkflowState, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_WorkflowState, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t == 130:
                 n = b[i]
@@ -1447,9 +1494,9 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     i += 1
                     j = i + n
                     if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                        d['parent_app_id'] = b[i + 2:j].decode()
+                        m.parent_app_id = b[i + 2:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'parent_app_id', 'str', b'\x82\x01', u)
+                        u = wrapped(b, i, j, r, fields(m), 'parent_app_id', 'str', b'\x82\x01', u)
                 else:
                     c = b[i + 1]
                     if c < 128:
@@ -1457,13 +1504,13 @@ def decode_WorkflowState(b, i, end, r, m=None):
                         n += (c << 7) - 131
                         j = i + n + 3
                         if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                            d['parent_app_id'] = b[i + 3:j].decode()
+                            m.parent_app_id = b[i + 3:j].decode()
                         else:
-                            u = wrapped(b, i, j, r, d, 'parent_app_id', 'str', b'\x82\x01', u)
+                            u = wrapped(b, i, j, r, fields(m), 'parent_app_id', 'str', b'\x82\x01', u)
                     else:
                         n, i = length(b, i + 1, n)
                         j = i + n
-                        u = wrapped(b, i, j, r, d, 'parent_app_id', 'str', b'\x82\x01', u)
+                        u = wrapped(b, i, j, r, fields(m), 'parent_app_id', 'str', b'\x82\x01', u)
                 i = j
             elif t == 138:
                 n = b[i]
@@ -1476,7 +1523,24 @@ def decode_WorkflowState(b, i, end, r, m=None):
                     else:
                         n, i = length(b, i, n)
                 j = i + n
-                d['started_at'] = decode_Timestamp(b, i, j, r - 1, d.get('started_at'))
+                if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 65536:
+                    c, x, v, k, e, n = stamp_12(b, i)
+                    c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                    k = TWO[k] + (TWO[e] << 14) + (n << 28)
+                elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 65536:
+                    c, x, v, k, e = stamp_11(b, i)
+                    c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                    k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+                else:
+                    c = NOT_TWO
+                if c < 0x800000000 and k < 0x80000000:
+                    x = new(Timestamp)
+                    x.seconds = c
+                    x.nanos = k
+                    m.started_at = x
+                else:
+                    m.started_at = decode_Timestamp(b, i, j, r - 1, fields(m).get('started_at'))
+                seen |= 65536
                 i = j
             else:
                 if t < 8:
@@ -1489,10 +1553,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(WorkflowState)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -1530,21 +1591,21 @@ def encode_WorkflowState(m):
     v = get('scheduled_start_timestamp')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'*')
             add(size(len(e)))
             add(e)
     v = get('created_timestamp')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'2')
             add(size(len(e)))
             add(e)
     v = get('last_updated_timestamp')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b':')
             add(size(len(e)))
             add(e)
@@ -1581,7 +1642,7 @@ def encode_WorkflowState(m):
     v = get('failure_details')
     if v is not None:
         e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'Z')
             add(size(len(e)))
             add(e)
@@ -1598,7 +1659,7 @@ def encode_WorkflowState(m):
     v = get('completed_timestamp')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'j')
             add(size(len(e)))
             add(e)
@@ -1642,27 +1703,25 @@ def encode_WorkflowState(m):
 
 
 def init_ChildCompletionAttestationPayload(self, parent_instance_id=None, parent_task_scheduled_id=None, io_digest=None, signer_cert_digest=None, terminal_status=None, canonical_spec_version=None):
-    d = fields(self)
     if parent_instance_id is not None:
-        d['parent_instance_id'] = parent_instance_id
+        self.parent_instance_id = parent_instance_id
     if parent_task_scheduled_id is not None:
-        d['parent_task_scheduled_id'] = parent_task_scheduled_id
+        self.parent_task_scheduled_id = parent_task_scheduled_id
     if io_digest is not None:
-        d['io_digest'] = io_digest
+        self.io_digest = io_digest
     if signer_cert_digest is not None:
-        d['signer_cert_digest'] = signer_cert_digest
+        self.signer_cert_digest = signer_cert_digest
     if terminal_status is not None:
-        d['terminal_status'] = terminal_status
+        self.terminal_status = terminal_status
     if canonical_spec_version is not None:
-        d['canonical_spec_version'] = canonical_spec_version
+        self.canonical_spec_version = canonical_spec_version
 
 
 def decode_ChildCompletionAttestationPayload(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ChildCompletionAttestationPayload)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -1678,7 +1737,7 @@ def decode_ChildCompletionAttestationPayload(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['parent_instance_id'] = b[i:j].decode()
+            m.parent_instance_id = b[i:j].decode()
             i = j
         elif t == 16:
             v = b[i]
@@ -1694,7 +1753,7 @@ def decode_ChildCompletionAttestationPayload(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['parent_task_scheduled_id'] = v
+            m.parent_task_scheduled_id = v
         elif t == 26:
             n = b[i]
             i += 1
@@ -1706,7 +1765,7 @@ def decode_ChildCompletionAttestationPayload(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['io_digest'] = b[i:j]
+            m.io_digest = b[i:j]
             i = j
         elif t == 34:
             n = b[i]
@@ -1719,7 +1778,7 @@ def decode_ChildCompletionAttestationPayload(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['signer_cert_digest'] = b[i:j]
+            m.signer_cert_digest = b[i:j]
             i = j
         elif t == 40:
             v = b[i]
@@ -1730,20 +1789,23 @@ def decode_ChildCompletionAttestationPayload(b, i, end, r, m=None):
             e = _values_TerminalStatus.get(v)
             if e is None:
                 e = TerminalStatus.try_value(v)
-            d['terminal_status'] = e
+            m.terminal_status = e
         elif t == 48:
             v = b[i]
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
                 v &= 0xffffffff
-            d['canonical_spec_version'] = v
+            m.canonical_spec_version = v
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 16, 26, 34, 40, 48}:
-                    i = overlong(ChildCompletionAttestationPayload, decode_ChildCompletionAttestationPayload, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ChildCompletionAttestationPayload, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -1755,10 +1817,7 @@ def decode_ChildCompletionAttestationPayload(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ChildCompletionAttestationPayload)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -1804,19 +1863,17 @@ def encode_ChildCompletionAttestationPayload(m):
 
 
 def init_ChildCompletionAttestation(self, payload=None, signature=None):
-    d = fields(self)
     if payload is not None:
-        d['payload'] = payload
+        self.payload = payload
     if signature is not None:
-        d['signature'] = signature
+        self.signature = signature
 
 
 def decode_ChildCompletionAttestation(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ChildCompletionAttestation)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -1832,7 +1889,7 @@ def decode_ChildCompletionAttestation(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['payload'] = b[i:j]
+            m.payload = b[i:j]
             i = j
         elif t == 18:
             n = b[i]
@@ -1845,14 +1902,17 @@ def decode_ChildCompletionAttestation(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['signature'] = b[i:j]
+            m.signature = b[i:j]
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18}:
-                    i = overlong(ChildCompletionAttestation, decode_ChildCompletionAttestation, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ChildCompletionAttestation, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -1864,10 +1924,7 @@ def decode_ChildCompletionAttestation(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ChildCompletionAttestation)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -1895,29 +1952,27 @@ def encode_ChildCompletionAttestation(m):
 
 
 def init_ActivityCompletionAttestationPayload(self, parent_instance_id=None, parent_task_scheduled_id=None, activity_name=None, io_digest=None, signer_cert_digest=None, terminal_status=None, canonical_spec_version=None):
-    d = fields(self)
     if parent_instance_id is not None:
-        d['parent_instance_id'] = parent_instance_id
+        self.parent_instance_id = parent_instance_id
     if parent_task_scheduled_id is not None:
-        d['parent_task_scheduled_id'] = parent_task_scheduled_id
+        self.parent_task_scheduled_id = parent_task_scheduled_id
     if activity_name is not None:
-        d['activity_name'] = activity_name
+        self.activity_name = activity_name
     if io_digest is not None:
-        d['io_digest'] = io_digest
+        self.io_digest = io_digest
     if signer_cert_digest is not None:
-        d['signer_cert_digest'] = signer_cert_digest
+        self.signer_cert_digest = signer_cert_digest
     if terminal_status is not None:
-        d['terminal_status'] = terminal_status
+        self.terminal_status = terminal_status
     if canonical_spec_version is not None:
-        d['canonical_spec_version'] = canonical_spec_version
+        self.canonical_spec_version = canonical_spec_version
 
 
 def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ActivityCompletionAttestationPayload)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -1933,7 +1988,7 @@ def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['parent_instance_id'] = b[i:j].decode()
+            m.parent_instance_id = b[i:j].decode()
             i = j
         elif t == 16:
             v = b[i]
@@ -1949,7 +2004,7 @@ def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['parent_task_scheduled_id'] = v
+            m.parent_task_scheduled_id = v
         elif t == 26:
             n = b[i]
             i += 1
@@ -1961,7 +2016,7 @@ def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['activity_name'] = b[i:j].decode()
+            m.activity_name = b[i:j].decode()
             i = j
         elif t == 34:
             n = b[i]
@@ -1974,7 +2029,7 @@ def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['io_digest'] = b[i:j]
+            m.io_digest = b[i:j]
             i = j
         elif t == 42:
             n = b[i]
@@ -1987,7 +2042,7 @@ def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['signer_cert_digest'] = b[i:j]
+            m.signer_cert_digest = b[i:j]
             i = j
         elif t == 48:
             v = b[i]
@@ -1998,20 +2053,23 @@ def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
             e = _values_ActivityTerminalStatus.get(v)
             if e is None:
                 e = ActivityTerminalStatus.try_value(v)
-            d['terminal_status'] = e
+            m.terminal_status = e
         elif t == 56:
             v = b[i]
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
                 v &= 0xffffffff
-            d['canonical_spec_version'] = v
+            m.canonical_spec_version = v
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 16, 26, 34, 42, 48, 56}:
-                    i = overlong(ActivityCompletionAttestationPayload, decode_ActivityCompletionAttestationPayload, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ActivityCompletionAttestationPayload, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -2023,10 +2081,7 @@ def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ActivityCompletionAttestationPayload)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -2078,19 +2133,17 @@ def encode_ActivityCompletionAttestationPayload(m):
 
 
 def init_ActivityCompletionAttestation(self, payload=None, signature=None):
-    d = fields(self)
     if payload is not None:
-        d['payload'] = payload
+        self.payload = payload
     if signature is not None:
-        d['signature'] = signature
+        self.signature = signature
 
 
 def decode_ActivityCompletionAttestation(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ActivityCompletionAttestation)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -2106,7 +2159,7 @@ def decode_ActivityCompletionAttestation(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['payload'] = b[i:j]
+            m.payload = b[i:j]
             i = j
         elif t == 18:
             n = b[i]
@@ -2119,14 +2172,17 @@ def decode_ActivityCompletionAttestation(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['signature'] = b[i:j]
+            m.signature = b[i:j]
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18}:
-                    i = overlong(ActivityCompletionAttestation, decode_ActivityCompletionAttestation, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ActivityCompletionAttestation, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -2138,10 +2194,7 @@ def decode_ActivityCompletionAttestation(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ActivityCompletionAttestation)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -2169,19 +2222,17 @@ def encode_ActivityCompletionAttestation(m):
 
 
 def init_ExternalSigningCertificate(self, digest=None, certificate=None):
-    d = fields(self)
     if digest is not None:
-        d['digest'] = digest
+        self.digest = digest
     if certificate is not None:
-        d['certificate'] = certificate
+        self.certificate = certificate
 
 
 def decode_ExternalSigningCertificate(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ExternalSigningCertificate)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -2197,7 +2248,7 @@ def decode_ExternalSigningCertificate(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['digest'] = b[i:j]
+            m.digest = b[i:j]
             i = j
         elif t == 18:
             n = b[i]
@@ -2210,14 +2261,17 @@ def decode_ExternalSigningCertificate(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['certificate'] = b[i:j]
+            m.certificate = b[i:j]
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18}:
-                    i = overlong(ExternalSigningCertificate, decode_ExternalSigningCertificate, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ExternalSigningCertificate, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -2229,10 +2283,7 @@ def decode_ExternalSigningCertificate(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ExternalSigningCertificate)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -2260,37 +2311,34 @@ def encode_ExternalSigningCertificate(m):
 
 
 def init_ExecutionStartedEvent(self, name=None, version=None, input=None, workflow_instance=None, parent_instance=None, scheduled_start_timestamp=None, parent_trace_context=None, workflow_span_id=None, tags=None):
-    d = fields(self)
     if name is not None:
-        d['name'] = name
+        self.name = name
     if version is not None:
-        d['version'] = version
+        self.version = version
     if input is not None:
-        d['input'] = input
+        self.input = input
     if workflow_instance is not None:
-        fields(workflow_instance).pop('_serialized_on_wire', None)
-        d['workflow_instance'] = workflow_instance
+        self.workflow_instance = workflow_instance
     if parent_instance is not None:
-        fields(parent_instance).pop('_serialized_on_wire', None)
-        d['parent_instance'] = parent_instance
+        self.parent_instance = parent_instance
     if scheduled_start_timestamp is not None:
-        fields(scheduled_start_timestamp).pop('_serialized_on_wire', None)
-        d['scheduled_start_timestamp'] = scheduled_start_timestamp
+        self.scheduled_start_timestamp = scheduled_start_timestamp
     if parent_trace_context is not None:
-        fields(parent_trace_context).pop('_serialized_on_wire', None)
-        d['parent_trace_context'] = parent_trace_context
+        self.parent_trace_context = parent_trace_context
     if workflow_span_id is not None:
-        d['workflow_span_id'] = workflow_span_id
+        self.workflow_span_id = workflow_span_id
     if tags is not None:
-        d['tags'] = tags
+        self.tags = tags
 
 
 def decode_ExecutionStartedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ExecutionStartedEvent)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
+    l_tags = None
     u = None
     while i < end:
         t = b[i]
@@ -2306,7 +2354,7 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -2314,9 +2362,9 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['version'] = b[i + 2:j].decode()
+                    m.version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -2324,13 +2372,13 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['version'] = b[i + 3:j].decode()
+                        m.version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -2338,9 +2386,9 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -2348,13 +2396,13 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -2367,7 +2415,11 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['workflow_instance'] = decode_WorkflowInstance(b, i, j, r - 1, d.get('workflow_instance'))
+            if seen & 8:
+                m.workflow_instance = decode_WorkflowInstance(b, i, j, r - 1, fields(m).get('workflow_instance'))
+            else:
+                m.workflow_instance = decode_WorkflowInstance(b, i, j, r - 1)
+                seen |= 8
             i = j
         elif t == 42:
             n = b[i]
@@ -2380,7 +2432,11 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['parent_instance'] = decode_ParentInstanceInfo(b, i, j, r - 1, d.get('parent_instance'))
+            if seen & 16:
+                m.parent_instance = decode_ParentInstanceInfo(b, i, j, r - 1, fields(m).get('parent_instance'))
+            else:
+                m.parent_instance = decode_ParentInstanceInfo(b, i, j, r - 1)
+                seen |= 16
             i = j
         elif t == 50:
             n = b[i]
@@ -2393,7 +2449,24 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['scheduled_start_timestamp'] = decode_Timestamp(b, i, j, r - 1, d.get('scheduled_start_timestamp'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 32:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 32:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                m.scheduled_start_timestamp = x
+            else:
+                m.scheduled_start_timestamp = decode_Timestamp(b, i, j, r - 1, fields(m).get('scheduled_start_timestamp'))
+            seen |= 32
             i = j
         elif t == 58:
             n = b[i]
@@ -2406,7 +2479,11 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['parent_trace_context'] = decode_TraceContext(b, i, j, r - 1, d.get('parent_trace_context'))
+            if seen & 64:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1, fields(m).get('parent_trace_context'))
+            else:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1)
+                seen |= 64
             i = j
         elif t == 66:
             n = b[i]
@@ -2414,9 +2491,9 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['workflow_span_id'] = b[i + 2:j].decode()
+                    m.workflow_span_id = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'workflow_span_id', 'str', b'B', u)
+                    u = wrapped(b, i, j, r, fields(m), 'workflow_span_id', 'str', b'B', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -2424,13 +2501,13 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['workflow_span_id'] = b[i + 3:j].decode()
+                        m.workflow_span_id = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'workflow_span_id', 'str', b'B', u)
+                        u = wrapped(b, i, j, r, fields(m), 'workflow_span_id', 'str', b'B', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'workflow_span_id', 'str', b'B', u)
+                    u = wrapped(b, i, j, r, fields(m), 'workflow_span_id', 'str', b'B', u)
             i = j
         elif t == 74:
             s = i - 1
@@ -2446,10 +2523,9 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
             j = i + n
             k, v, x = map_entry(b, i, j, r)
             if x:
-                x = d.get('tags')
-                if x is None:
-                    x = d['tags'] = {}
-                x[k] = v
+                if l_tags is None:
+                    l_tags = m.tags
+                l_tags[k] = v
             elif u is None:
                 u = [s, j]
             else:
@@ -2460,7 +2536,11 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 42, 50, 58, 66, 74}:
-                    i = overlong(ExecutionStartedEvent, decode_ExecutionStartedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ExecutionStartedEvent, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -2472,10 +2552,7 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ExecutionStartedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -2513,28 +2590,28 @@ def encode_ExecutionStartedEvent(m):
     v = get('workflow_instance')
     if v is not None:
         e = encode_WorkflowInstance(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'"')
             add(size(len(e)))
             add(e)
     v = get('parent_instance')
     if v is not None:
         e = encode_ParentInstanceInfo(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'*')
             add(size(len(e)))
             add(e)
     v = get('scheduled_start_timestamp')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'2')
             add(size(len(e)))
             add(e)
     v = get('parent_trace_context')
     if v is not None:
         e = encode_TraceContext(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b':')
             add(size(len(e)))
             add(e)
@@ -2562,22 +2639,21 @@ def encode_ExecutionStartedEvent(m):
 
 
 def init_ExecutionCompletedEvent(self, workflow_status=None, result=None, failure_details=None):
-    d = fields(self)
     if workflow_status is not None:
-        d['workflow_status'] = workflow_status
+        self.workflow_status = workflow_status
     if result is not None:
-        d['result'] = result
+        self.result = result
     if failure_details is not None:
-        fields(failure_details).pop('_serialized_on_wire', None)
-        d['failure_details'] = failure_details
+        self.failure_details = failure_details
 
 
 def decode_ExecutionCompletedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ExecutionCompletedEvent)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -2591,16 +2667,16 @@ def decode_ExecutionCompletedEvent(b, i, end, r, m=None):
             e = _values_OrchestrationStatus.get(v)
             if e is None:
                 e = OrchestrationStatus.try_value(v)
-            d['workflow_status'] = e
+            m.workflow_status = e
         elif t == 18:
             n = b[i]
             if n < 128:
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['result'] = b[i + 2:j].decode()
+                    m.result = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -2608,13 +2684,13 @@ def decode_ExecutionCompletedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['result'] = b[i + 3:j].decode()
+                        m.result = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -2627,14 +2703,22 @@ def decode_ExecutionCompletedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['failure_details'] = decode_TaskFailureDetails(b, i, j, r - 1, d.get('failure_details'))
+            if seen & 4:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1, fields(m).get('failure_details'))
+            else:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1)
+                seen |= 4
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18, 26}:
-                    i = overlong(ExecutionCompletedEvent, decode_ExecutionCompletedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ExecutionCompletedEvent, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -2646,10 +2730,7 @@ def decode_ExecutionCompletedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ExecutionCompletedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -2675,7 +2756,7 @@ def encode_ExecutionCompletedEvent(m):
     v = get('failure_details')
     if v is not None:
         e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\x1a')
             add(size(len(e)))
             add(e)
@@ -2686,19 +2767,17 @@ def encode_ExecutionCompletedEvent(m):
 
 
 def init_ExecutionTerminatedEvent(self, input=None, recurse=None):
-    d = fields(self)
     if input is not None:
-        d['input'] = input
+        self.input = input
     if recurse is not None:
-        d['recurse'] = recurse
+        self.recurse = recurse
 
 
 def decode_ExecutionTerminatedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ExecutionTerminatedEvent)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -2709,9 +2788,9 @@ def decode_ExecutionTerminatedEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -2719,26 +2798,29 @@ def decode_ExecutionTerminatedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
             i = j
         elif t == 16:
             v = b[i]
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
-            d['recurse'] = v != 0
+            m.recurse = v != 0
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 16}:
-                    i = overlong(ExecutionTerminatedEvent, decode_ExecutionTerminatedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ExecutionTerminatedEvent, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -2750,10 +2832,7 @@ def decode_ExecutionTerminatedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ExecutionTerminatedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -2782,31 +2861,29 @@ def encode_ExecutionTerminatedEvent(m):
 
 
 def init_TaskScheduledEvent(self, name=None, version=None, input=None, parent_trace_context=None, task_execution_id=None, rerun_parent_instance_info=None, history_propagation_scope=None):
-    d = fields(self)
     if name is not None:
-        d['name'] = name
+        self.name = name
     if version is not None:
-        d['version'] = version
+        self.version = version
     if input is not None:
-        d['input'] = input
+        self.input = input
     if parent_trace_context is not None:
-        fields(parent_trace_context).pop('_serialized_on_wire', None)
-        d['parent_trace_context'] = parent_trace_context
+        self.parent_trace_context = parent_trace_context
     if task_execution_id is not None:
-        d['task_execution_id'] = task_execution_id
+        self.task_execution_id = task_execution_id
     if rerun_parent_instance_info is not None:
-        fields(rerun_parent_instance_info).pop('_serialized_on_wire', None)
-        d['rerun_parent_instance_info'] = rerun_parent_instance_info
+        self.rerun_parent_instance_info = rerun_parent_instance_info
     if history_propagation_scope is not None:
-        d['history_propagation_scope'] = history_propagation_scope
+        self.history_propagation_scope = history_propagation_scope
 
 
 def decode_TaskScheduledEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TaskScheduledEvent)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -2822,7 +2899,7 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -2830,9 +2907,9 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['version'] = b[i + 2:j].decode()
+                    m.version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -2840,13 +2917,13 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['version'] = b[i + 3:j].decode()
+                        m.version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -2854,9 +2931,9 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -2864,13 +2941,13 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -2883,7 +2960,11 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['parent_trace_context'] = decode_TraceContext(b, i, j, r - 1, d.get('parent_trace_context'))
+            if seen & 8:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1, fields(m).get('parent_trace_context'))
+            else:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1)
+                seen |= 8
             i = j
         elif t == 42:
             n = b[i]
@@ -2896,7 +2977,7 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['task_execution_id'] = b[i:j].decode()
+            m.task_execution_id = b[i:j].decode()
             i = j
         elif t == 50:
             n = b[i]
@@ -2909,7 +2990,11 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['rerun_parent_instance_info'] = decode_RerunParentInstanceInfo(b, i, j, r - 1, d.get('rerun_parent_instance_info'))
+            if seen & 32:
+                m.rerun_parent_instance_info = decode_RerunParentInstanceInfo(b, i, j, r - 1, fields(m).get('rerun_parent_instance_info'))
+            else:
+                m.rerun_parent_instance_info = decode_RerunParentInstanceInfo(b, i, j, r - 1)
+                seen |= 32
             i = j
         elif t == 56:
             v = b[i]
@@ -2920,13 +3005,17 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
             e = _values_HistoryPropagationScope.get(v)
             if e is None:
                 e = HistoryPropagationScope.try_value(v)
-            d['history_propagation_scope'] = e
+            m.history_propagation_scope = e
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 42, 50, 56}:
-                    i = overlong(TaskScheduledEvent, decode_TaskScheduledEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TaskScheduledEvent, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -2938,10 +3027,7 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TaskScheduledEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -2979,7 +3065,7 @@ def encode_TaskScheduledEvent(m):
     v = get('parent_trace_context')
     if v is not None:
         e = encode_TraceContext(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'"')
             add(size(len(e)))
             add(e)
@@ -3006,26 +3092,25 @@ def encode_TaskScheduledEvent(m):
 
 
 def init_TaskCompletedEvent(self, task_scheduled_id=None, result=None, task_execution_id=None, attestation=None, signer_certificate=None):
-    d = fields(self)
     if task_scheduled_id is not None:
-        d['task_scheduled_id'] = task_scheduled_id
+        self.task_scheduled_id = task_scheduled_id
     if result is not None:
-        d['result'] = result
+        self.result = result
     if task_execution_id is not None:
-        d['task_execution_id'] = task_execution_id
+        self.task_execution_id = task_execution_id
     if attestation is not None:
-        fields(attestation).pop('_serialized_on_wire', None)
-        d['attestation'] = attestation
+        self.attestation = attestation
     if signer_certificate is not None:
-        d['signer_certificate'] = signer_certificate
+        self.signer_certificate = signer_certificate
 
 
 def decode_TaskCompletedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TaskCompletedEvent)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -3044,16 +3129,16 @@ def decode_TaskCompletedEvent(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['task_scheduled_id'] = v
+            m.task_scheduled_id = v
         elif t == 18:
             n = b[i]
             if n < 128:
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['result'] = b[i + 2:j].decode()
+                    m.result = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -3061,13 +3146,13 @@ def decode_TaskCompletedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['result'] = b[i + 3:j].decode()
+                        m.result = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -3080,7 +3165,7 @@ def decode_TaskCompletedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['task_execution_id'] = b[i:j].decode()
+            m.task_execution_id = b[i:j].decode()
             i = j
         elif t == 34:
             n = b[i]
@@ -3093,7 +3178,11 @@ def decode_TaskCompletedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['attestation'] = decode_ActivityCompletionAttestation(b, i, j, r - 1, d.get('attestation'))
+            if seen & 8:
+                m.attestation = decode_ActivityCompletionAttestation(b, i, j, r - 1, fields(m).get('attestation'))
+            else:
+                m.attestation = decode_ActivityCompletionAttestation(b, i, j, r - 1)
+                seen |= 8
             i = j
         elif t == 42:
             n = b[i]
@@ -3106,14 +3195,18 @@ def decode_TaskCompletedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['signer_certificate'] = b[i:j]
+            m.signer_certificate = b[i:j]
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18, 26, 34, 42}:
-                    i = overlong(TaskCompletedEvent, decode_TaskCompletedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TaskCompletedEvent, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -3125,10 +3218,7 @@ def decode_TaskCompletedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TaskCompletedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -3176,27 +3266,25 @@ def encode_TaskCompletedEvent(m):
 
 
 def init_TaskFailedEvent(self, task_scheduled_id=None, failure_details=None, task_execution_id=None, attestation=None, signer_certificate=None):
-    d = fields(self)
     if task_scheduled_id is not None:
-        d['task_scheduled_id'] = task_scheduled_id
+        self.task_scheduled_id = task_scheduled_id
     if failure_details is not None:
-        fields(failure_details).pop('_serialized_on_wire', None)
-        d['failure_details'] = failure_details
+        self.failure_details = failure_details
     if task_execution_id is not None:
-        d['task_execution_id'] = task_execution_id
+        self.task_execution_id = task_execution_id
     if attestation is not None:
-        fields(attestation).pop('_serialized_on_wire', None)
-        d['attestation'] = attestation
+        self.attestation = attestation
     if signer_certificate is not None:
-        d['signer_certificate'] = signer_certificate
+        self.signer_certificate = signer_certificate
 
 
 def decode_TaskFailedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TaskFailedEvent)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -3215,7 +3303,7 @@ def decode_TaskFailedEvent(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['task_scheduled_id'] = v
+            m.task_scheduled_id = v
         elif t == 18:
             n = b[i]
             i += 1
@@ -3227,7 +3315,11 @@ def decode_TaskFailedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['failure_details'] = decode_TaskFailureDetails(b, i, j, r - 1, d.get('failure_details'))
+            if seen & 2:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1, fields(m).get('failure_details'))
+            else:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1)
+                seen |= 2
             i = j
         elif t == 26:
             n = b[i]
@@ -3240,7 +3332,7 @@ def decode_TaskFailedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['task_execution_id'] = b[i:j].decode()
+            m.task_execution_id = b[i:j].decode()
             i = j
         elif t == 34:
             n = b[i]
@@ -3253,7 +3345,11 @@ def decode_TaskFailedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['attestation'] = decode_ActivityCompletionAttestation(b, i, j, r - 1, d.get('attestation'))
+            if seen & 8:
+                m.attestation = decode_ActivityCompletionAttestation(b, i, j, r - 1, fields(m).get('attestation'))
+            else:
+                m.attestation = decode_ActivityCompletionAttestation(b, i, j, r - 1)
+                seen |= 8
             i = j
         elif t == 42:
             n = b[i]
@@ -3266,14 +3362,18 @@ def decode_TaskFailedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['signer_certificate'] = b[i:j]
+            m.signer_certificate = b[i:j]
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18, 26, 34, 42}:
-                    i = overlong(TaskFailedEvent, decode_TaskFailedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TaskFailedEvent, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -3285,10 +3385,7 @@ def decode_TaskFailedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TaskFailedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -3304,7 +3401,7 @@ def encode_TaskFailedEvent(m):
     v = get('failure_details')
     if v is not None:
         e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\x12')
             add(size(len(e)))
             add(e)
@@ -3333,34 +3430,31 @@ def encode_TaskFailedEvent(m):
 
 
 def init_ChildWorkflowInstanceCreatedEvent(self, instance_id=None, name=None, version=None, input=None, parent_trace_context=None, rerun_parent_instance_info=None, history_propagation_scope=None, retry_parent_instance_info=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if name is not None:
-        d['name'] = name
+        self.name = name
     if version is not None:
-        d['version'] = version
+        self.version = version
     if input is not None:
-        d['input'] = input
+        self.input = input
     if parent_trace_context is not None:
-        fields(parent_trace_context).pop('_serialized_on_wire', None)
-        d['parent_trace_context'] = parent_trace_context
+        self.parent_trace_context = parent_trace_context
     if rerun_parent_instance_info is not None:
-        fields(rerun_parent_instance_info).pop('_serialized_on_wire', None)
-        d['rerun_parent_instance_info'] = rerun_parent_instance_info
+        self.rerun_parent_instance_info = rerun_parent_instance_info
     if history_propagation_scope is not None:
-        d['history_propagation_scope'] = history_propagation_scope
+        self.history_propagation_scope = history_propagation_scope
     if retry_parent_instance_info is not None:
-        fields(retry_parent_instance_info).pop('_serialized_on_wire', None)
-        d['retry_parent_instance_info'] = retry_parent_instance_info
+        self.retry_parent_instance_info = retry_parent_instance_info
 
 
 def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ChildWorkflowInstanceCreatedEvent)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -3376,7 +3470,7 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -3389,7 +3483,7 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -3397,9 +3491,9 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['version'] = b[i + 2:j].decode()
+                    m.version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -3407,13 +3501,13 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['version'] = b[i + 3:j].decode()
+                        m.version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -3421,9 +3515,9 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -3431,13 +3525,13 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
             i = j
         elif t == 42:
             n = b[i]
@@ -3450,7 +3544,11 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['parent_trace_context'] = decode_TraceContext(b, i, j, r - 1, d.get('parent_trace_context'))
+            if seen & 16:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1, fields(m).get('parent_trace_context'))
+            else:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1)
+                seen |= 16
             i = j
         elif t == 50:
             n = b[i]
@@ -3463,7 +3561,11 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['rerun_parent_instance_info'] = decode_RerunParentInstanceInfo(b, i, j, r - 1, d.get('rerun_parent_instance_info'))
+            if seen & 32:
+                m.rerun_parent_instance_info = decode_RerunParentInstanceInfo(b, i, j, r - 1, fields(m).get('rerun_parent_instance_info'))
+            else:
+                m.rerun_parent_instance_info = decode_RerunParentInstanceInfo(b, i, j, r - 1)
+                seen |= 32
             i = j
         elif t == 56:
             v = b[i]
@@ -3474,7 +3576,7 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
             e = _values_HistoryPropagationScope.get(v)
             if e is None:
                 e = HistoryPropagationScope.try_value(v)
-            d['history_propagation_scope'] = e
+            m.history_propagation_scope = e
         elif t == 66:
             n = b[i]
             i += 1
@@ -3486,14 +3588,22 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['retry_parent_instance_info'] = decode_RetryParentInstanceInfo(b, i, j, r - 1, d.get('retry_parent_instance_info'))
+            if seen & 128:
+                m.retry_parent_instance_info = decode_RetryParentInstanceInfo(b, i, j, r - 1, fields(m).get('retry_parent_instance_info'))
+            else:
+                m.retry_parent_instance_info = decode_RetryParentInstanceInfo(b, i, j, r - 1)
+                seen |= 128
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 42, 50, 56, 66}:
-                    i = overlong(ChildWorkflowInstanceCreatedEvent, decode_ChildWorkflowInstanceCreatedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ChildWorkflowInstanceCreatedEvent, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -3505,10 +3615,7 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ChildWorkflowInstanceCreatedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -3552,7 +3659,7 @@ def encode_ChildWorkflowInstanceCreatedEvent(m):
     v = get('parent_trace_context')
     if v is not None:
         e = encode_TraceContext(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'*')
             add(size(len(e)))
             add(e)
@@ -3579,24 +3686,23 @@ def encode_ChildWorkflowInstanceCreatedEvent(m):
 
 
 def init_ChildWorkflowInstanceCompletedEvent(self, task_scheduled_id=None, result=None, attestation=None, signer_certificate=None):
-    d = fields(self)
     if task_scheduled_id is not None:
-        d['task_scheduled_id'] = task_scheduled_id
+        self.task_scheduled_id = task_scheduled_id
     if result is not None:
-        d['result'] = result
+        self.result = result
     if attestation is not None:
-        fields(attestation).pop('_serialized_on_wire', None)
-        d['attestation'] = attestation
+        self.attestation = attestation
     if signer_certificate is not None:
-        d['signer_certificate'] = signer_certificate
+        self.signer_certificate = signer_certificate
 
 
 def decode_ChildWorkflowInstanceCompletedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ChildWorkflowInstanceCompletedEvent)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -3615,16 +3721,16 @@ def decode_ChildWorkflowInstanceCompletedEvent(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['task_scheduled_id'] = v
+            m.task_scheduled_id = v
         elif t == 18:
             n = b[i]
             if n < 128:
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['result'] = b[i + 2:j].decode()
+                    m.result = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -3632,13 +3738,13 @@ def decode_ChildWorkflowInstanceCompletedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['result'] = b[i + 3:j].decode()
+                        m.result = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -3651,7 +3757,11 @@ def decode_ChildWorkflowInstanceCompletedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['attestation'] = decode_ChildCompletionAttestation(b, i, j, r - 1, d.get('attestation'))
+            if seen & 4:
+                m.attestation = decode_ChildCompletionAttestation(b, i, j, r - 1, fields(m).get('attestation'))
+            else:
+                m.attestation = decode_ChildCompletionAttestation(b, i, j, r - 1)
+                seen |= 4
             i = j
         elif t == 34:
             n = b[i]
@@ -3664,14 +3774,18 @@ def decode_ChildWorkflowInstanceCompletedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['signer_certificate'] = b[i:j]
+            m.signer_certificate = b[i:j]
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18, 26, 34}:
-                    i = overlong(ChildWorkflowInstanceCompletedEvent, decode_ChildWorkflowInstanceCompletedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ChildWorkflowInstanceCompletedEvent, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -3683,10 +3797,7 @@ def decode_ChildWorkflowInstanceCompletedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ChildWorkflowInstanceCompletedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -3728,25 +3839,23 @@ def encode_ChildWorkflowInstanceCompletedEvent(m):
 
 
 def init_ChildWorkflowInstanceFailedEvent(self, task_scheduled_id=None, failure_details=None, attestation=None, signer_certificate=None):
-    d = fields(self)
     if task_scheduled_id is not None:
-        d['task_scheduled_id'] = task_scheduled_id
+        self.task_scheduled_id = task_scheduled_id
     if failure_details is not None:
-        fields(failure_details).pop('_serialized_on_wire', None)
-        d['failure_details'] = failure_details
+        self.failure_details = failure_details
     if attestation is not None:
-        fields(attestation).pop('_serialized_on_wire', None)
-        d['attestation'] = attestation
+        self.attestation = attestation
     if signer_certificate is not None:
-        d['signer_certificate'] = signer_certificate
+        self.signer_certificate = signer_certificate
 
 
 def decode_ChildWorkflowInstanceFailedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ChildWorkflowInstanceFailedEvent)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -3765,7 +3874,7 @@ def decode_ChildWorkflowInstanceFailedEvent(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['task_scheduled_id'] = v
+            m.task_scheduled_id = v
         elif t == 18:
             n = b[i]
             i += 1
@@ -3777,7 +3886,11 @@ def decode_ChildWorkflowInstanceFailedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['failure_details'] = decode_TaskFailureDetails(b, i, j, r - 1, d.get('failure_details'))
+            if seen & 2:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1, fields(m).get('failure_details'))
+            else:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1)
+                seen |= 2
             i = j
         elif t == 26:
             n = b[i]
@@ -3790,7 +3903,11 @@ def decode_ChildWorkflowInstanceFailedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['attestation'] = decode_ChildCompletionAttestation(b, i, j, r - 1, d.get('attestation'))
+            if seen & 4:
+                m.attestation = decode_ChildCompletionAttestation(b, i, j, r - 1, fields(m).get('attestation'))
+            else:
+                m.attestation = decode_ChildCompletionAttestation(b, i, j, r - 1)
+                seen |= 4
             i = j
         elif t == 34:
             n = b[i]
@@ -3803,14 +3920,18 @@ def decode_ChildWorkflowInstanceFailedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['signer_certificate'] = b[i:j]
+            m.signer_certificate = b[i:j]
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18, 26, 34}:
-                    i = overlong(ChildWorkflowInstanceFailedEvent, decode_ChildWorkflowInstanceFailedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ChildWorkflowInstanceFailedEvent, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -3822,10 +3943,7 @@ def decode_ChildWorkflowInstanceFailedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ChildWorkflowInstanceFailedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -3841,7 +3959,7 @@ def encode_ChildWorkflowInstanceFailedEvent(m):
     v = get('failure_details')
     if v is not None:
         e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\x12')
             add(size(len(e)))
             add(e)
@@ -3864,17 +3982,15 @@ def encode_ChildWorkflowInstanceFailedEvent(m):
 
 
 def init_DetachedWorkflowInstanceCreatedEvent(self, instance_id=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
 
 
 def decode_DetachedWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(DetachedWorkflowInstanceCreatedEvent)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -3890,14 +4006,17 @@ def decode_DetachedWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(DetachedWorkflowInstanceCreatedEvent, decode_DetachedWorkflowInstanceCreatedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_DetachedWorkflowInstanceCreatedEvent, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -3909,10 +4028,7 @@ def decode_DetachedWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(DetachedWorkflowInstanceCreatedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -3939,10 +4055,9 @@ def init_TimerOriginCreateTimer(self):
 
 def decode_TimerOriginCreateTimer(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TimerOriginCreateTimer)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -3958,10 +4073,7 @@ def decode_TimerOriginCreateTimer(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TimerOriginCreateTimer)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -3970,17 +4082,15 @@ def encode_TimerOriginCreateTimer(m):
 
 
 def init_TimerOriginExternalEvent(self, name=None):
-    d = fields(self)
     if name is not None:
-        d['name'] = name
+        self.name = name
 
 
 def decode_TimerOriginExternalEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TimerOriginExternalEvent)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -3996,14 +4106,17 @@ def decode_TimerOriginExternalEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(TimerOriginExternalEvent, decode_TimerOriginExternalEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TimerOriginExternalEvent, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -4015,10 +4128,7 @@ def decode_TimerOriginExternalEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TimerOriginExternalEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -4040,17 +4150,15 @@ def encode_TimerOriginExternalEvent(m):
 
 
 def init_TimerOriginActivityRetry(self, task_execution_id=None):
-    d = fields(self)
     if task_execution_id is not None:
-        d['task_execution_id'] = task_execution_id
+        self.task_execution_id = task_execution_id
 
 
 def decode_TimerOriginActivityRetry(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TimerOriginActivityRetry)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -4066,14 +4174,17 @@ def decode_TimerOriginActivityRetry(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['task_execution_id'] = b[i:j].decode()
+            m.task_execution_id = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(TimerOriginActivityRetry, decode_TimerOriginActivityRetry, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TimerOriginActivityRetry, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -4085,10 +4196,7 @@ def decode_TimerOriginActivityRetry(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TimerOriginActivityRetry)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -4110,17 +4218,15 @@ def encode_TimerOriginActivityRetry(m):
 
 
 def init_TimerOriginChildWorkflowRetry(self, instance_id=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
 
 
 def decode_TimerOriginChildWorkflowRetry(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TimerOriginChildWorkflowRetry)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -4136,14 +4242,17 @@ def decode_TimerOriginChildWorkflowRetry(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(TimerOriginChildWorkflowRetry, decode_TimerOriginChildWorkflowRetry, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TimerOriginChildWorkflowRetry, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -4155,10 +4264,7 @@ def decode_TimerOriginChildWorkflowRetry(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TimerOriginChildWorkflowRetry)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -4182,33 +4288,27 @@ def encode_TimerOriginChildWorkflowRetry(m):
 def init_TimerCreatedEvent(self, fire_at=None, name=None, rerun_parent_instance_info=None, create_timer=None, external_event=None, activity_retry=None, child_workflow_retry=None):
     d = fields(self)
     if fire_at is not None:
-        fields(fire_at).pop('_serialized_on_wire', None)
         d['fire_at'] = fire_at
     if name is not None:
         d['name'] = name
     if rerun_parent_instance_info is not None:
-        fields(rerun_parent_instance_info).pop('_serialized_on_wire', None)
         d['rerun_parent_instance_info'] = rerun_parent_instance_info
     if create_timer is not None:
-        fields(create_timer).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_TimerCreatedEvent_create_timer
         d['create_timer'] = create_timer
     if external_event is not None:
-        fields(external_event).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_TimerCreatedEvent_external_event
         d['external_event'] = external_event
     if activity_retry is not None:
-        fields(activity_retry).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_TimerCreatedEvent_activity_retry
         d['activity_retry'] = activity_retry
     if child_workflow_retry is not None:
-        fields(child_workflow_retry).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_TimerCreatedEvent_child_workflow_retry
@@ -4236,7 +4336,23 @@ def decode_TimerCreatedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['fire_at'] = decode_Timestamp(b, i, j, r - 1, d.get('fire_at'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and 'fire_at' not in d:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and 'fire_at' not in d:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                d['fire_at'] = x
+            else:
+                d['fire_at'] = decode_Timestamp(b, i, j, r - 1, d.get('fire_at'))
             i = j
         elif t == 18:
             n = b[i]
@@ -4357,7 +4473,13 @@ def decode_TimerCreatedEvent(b, i, end, r, m=None):
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 42, 50, 58}:
-                    i = overlong(TimerCreatedEvent, decode_TimerCreatedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(d, b, u)
+                        u = None
+                    if m is None:
+                        m = new(TimerCreatedEvent)
+                        set_fields(m, d)
+                    i = overlong(decode_TimerCreatedEvent, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -4384,7 +4506,7 @@ def encode_TimerCreatedEvent(m):
     v = get('fire_at')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\n')
             add(size(len(e)))
             add(e)
@@ -4431,20 +4553,19 @@ def encode_TimerCreatedEvent(m):
 
 
 def init_TimerFiredEvent(self, fire_at=None, timer_id=None):
-    d = fields(self)
     if fire_at is not None:
-        fields(fire_at).pop('_serialized_on_wire', None)
-        d['fire_at'] = fire_at
+        self.fire_at = fire_at
     if timer_id is not None:
-        d['timer_id'] = timer_id
+        self.timer_id = timer_id
 
 
 def decode_TimerFiredEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TimerFiredEvent)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -4460,7 +4581,24 @@ def decode_TimerFiredEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['fire_at'] = decode_Timestamp(b, i, j, r - 1, d.get('fire_at'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 1:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 1:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                m.fire_at = x
+            else:
+                m.fire_at = decode_Timestamp(b, i, j, r - 1, fields(m).get('fire_at'))
+            seen |= 1
             i = j
         elif t == 16:
             v = b[i]
@@ -4476,13 +4614,17 @@ def decode_TimerFiredEvent(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['timer_id'] = v
+            m.timer_id = v
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 16}:
-                    i = overlong(TimerFiredEvent, decode_TimerFiredEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TimerFiredEvent, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -4494,10 +4636,7 @@ def decode_TimerFiredEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TimerFiredEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -4509,7 +4648,7 @@ def encode_TimerFiredEvent(m):
     v = get('fire_at')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\n')
             add(size(len(e)))
             add(e)
@@ -4524,18 +4663,17 @@ def encode_TimerFiredEvent(m):
 
 
 def init_WorkflowStartedEvent(self, version=None):
-    d = fields(self)
     if version is not None:
-        fields(version).pop('_serialized_on_wire', None)
-        d['version'] = version
+        self.version = version
 
 
 def decode_WorkflowStartedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(WorkflowStartedEvent)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -4551,14 +4689,22 @@ def decode_WorkflowStartedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['version'] = decode_WorkflowVersion(b, i, j, r - 1, d.get('version'))
+            if seen & 1:
+                m.version = decode_WorkflowVersion(b, i, j, r - 1, fields(m).get('version'))
+            else:
+                m.version = decode_WorkflowVersion(b, i, j, r - 1)
+                seen |= 1
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(WorkflowStartedEvent, decode_WorkflowStartedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_WorkflowStartedEvent, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -4570,10 +4716,7 @@ def decode_WorkflowStartedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(WorkflowStartedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -4600,10 +4743,9 @@ def init_WorkflowCompletedEvent(self):
 
 def decode_WorkflowCompletedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(WorkflowCompletedEvent)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -4619,10 +4761,7 @@ def decode_WorkflowCompletedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(WorkflowCompletedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -4631,21 +4770,19 @@ def encode_WorkflowCompletedEvent(m):
 
 
 def init_EventSentEvent(self, instance_id=None, name=None, input=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if name is not None:
-        d['name'] = name
+        self.name = name
     if input is not None:
-        d['input'] = input
+        self.input = input
 
 
 def decode_EventSentEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(EventSentEvent)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -4661,7 +4798,7 @@ def decode_EventSentEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -4674,7 +4811,7 @@ def decode_EventSentEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -4682,9 +4819,9 @@ def decode_EventSentEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -4692,20 +4829,23 @@ def decode_EventSentEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26}:
-                    i = overlong(EventSentEvent, decode_EventSentEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_EventSentEvent, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -4717,10 +4857,7 @@ def decode_EventSentEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(EventSentEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -4758,19 +4895,17 @@ def encode_EventSentEvent(m):
 
 
 def init_EventRaisedEvent(self, name=None, input=None):
-    d = fields(self)
     if name is not None:
-        d['name'] = name
+        self.name = name
     if input is not None:
-        d['input'] = input
+        self.input = input
 
 
 def decode_EventRaisedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(EventRaisedEvent)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -4786,7 +4921,7 @@ def decode_EventRaisedEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -4794,9 +4929,9 @@ def decode_EventRaisedEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -4804,20 +4939,23 @@ def decode_EventRaisedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x12', u)
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18}:
-                    i = overlong(EventRaisedEvent, decode_EventRaisedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_EventRaisedEvent, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -4829,10 +4967,7 @@ def decode_EventRaisedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(EventRaisedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -4864,17 +4999,15 @@ def encode_EventRaisedEvent(m):
 
 
 def init_ContinueAsNewEvent(self, input=None):
-    d = fields(self)
     if input is not None:
-        d['input'] = input
+        self.input = input
 
 
 def decode_ContinueAsNewEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ContinueAsNewEvent)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -4885,9 +5018,9 @@ def decode_ContinueAsNewEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -4895,20 +5028,23 @@ def decode_ContinueAsNewEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(ContinueAsNewEvent, decode_ContinueAsNewEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ContinueAsNewEvent, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -4920,10 +5056,7 @@ def decode_ContinueAsNewEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ContinueAsNewEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -4949,17 +5082,15 @@ def encode_ContinueAsNewEvent(m):
 
 
 def init_ExecutionSuspendedEvent(self, input=None):
-    d = fields(self)
     if input is not None:
-        d['input'] = input
+        self.input = input
 
 
 def decode_ExecutionSuspendedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ExecutionSuspendedEvent)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -4970,9 +5101,9 @@ def decode_ExecutionSuspendedEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -4980,20 +5111,23 @@ def decode_ExecutionSuspendedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(ExecutionSuspendedEvent, decode_ExecutionSuspendedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ExecutionSuspendedEvent, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -5005,10 +5139,7 @@ def decode_ExecutionSuspendedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ExecutionSuspendedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -5034,17 +5165,15 @@ def encode_ExecutionSuspendedEvent(m):
 
 
 def init_ExecutionResumedEvent(self, input=None):
-    d = fields(self)
     if input is not None:
-        d['input'] = input
+        self.input = input
 
 
 def decode_ExecutionResumedEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ExecutionResumedEvent)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -5055,9 +5184,9 @@ def decode_ExecutionResumedEvent(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -5065,20 +5194,23 @@ def decode_ExecutionResumedEvent(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\n', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\n', u)
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(ExecutionResumedEvent, decode_ExecutionResumedEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ExecutionResumedEvent, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -5090,10 +5222,7 @@ def decode_ExecutionResumedEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ExecutionResumedEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -5119,19 +5248,17 @@ def encode_ExecutionResumedEvent(m):
 
 
 def init_ExecutionStalledEvent(self, reason=None, description=None):
-    d = fields(self)
     if reason is not None:
-        d['reason'] = reason
+        self.reason = reason
     if description is not None:
-        d['description'] = description
+        self.description = description
 
 
 def decode_ExecutionStalledEvent(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ExecutionStalledEvent)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -5145,7 +5272,7 @@ def decode_ExecutionStalledEvent(b, i, end, r, m=None):
             e = _values_StalledReason.get(v)
             if e is None:
                 e = StalledReason.try_value(v)
-            d['reason'] = e
+            m.reason = e
         elif t == 18:
             n = b[i]
             i += 1
@@ -5157,14 +5284,17 @@ def decode_ExecutionStalledEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['description'] = b[i:j].decode()
+            m.description = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18}:
-                    i = overlong(ExecutionStalledEvent, decode_ExecutionStalledEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ExecutionStalledEvent, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -5176,10 +5306,7 @@ def decode_ExecutionStalledEvent(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ExecutionStalledEvent)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -5209,130 +5336,108 @@ def init_HistoryEvent(self, event_id=None, timestamp=None, execution_started=Non
     if event_id is not None:
         d['event_id'] = event_id
     if timestamp is not None:
-        fields(timestamp).pop('_serialized_on_wire', None)
         d['timestamp'] = timestamp
     if execution_started is not None:
-        fields(execution_started).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_started
         d['execution_started'] = execution_started
     if execution_completed is not None:
-        fields(execution_completed).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_completed
         d['execution_completed'] = execution_completed
     if execution_terminated is not None:
-        fields(execution_terminated).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_terminated
         d['execution_terminated'] = execution_terminated
     if task_scheduled is not None:
-        fields(task_scheduled).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_task_scheduled
         d['task_scheduled'] = task_scheduled
     if task_completed is not None:
-        fields(task_completed).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_task_completed
         d['task_completed'] = task_completed
     if task_failed is not None:
-        fields(task_failed).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_task_failed
         d['task_failed'] = task_failed
     if child_workflow_instance_created is not None:
-        fields(child_workflow_instance_created).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_child_workflow_instance_created
         d['child_workflow_instance_created'] = child_workflow_instance_created
     if child_workflow_instance_completed is not None:
-        fields(child_workflow_instance_completed).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_child_workflow_instance_completed
         d['child_workflow_instance_completed'] = child_workflow_instance_completed
     if child_workflow_instance_failed is not None:
-        fields(child_workflow_instance_failed).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_child_workflow_instance_failed
         d['child_workflow_instance_failed'] = child_workflow_instance_failed
     if timer_created is not None:
-        fields(timer_created).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_timer_created
         d['timer_created'] = timer_created
     if timer_fired is not None:
-        fields(timer_fired).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_timer_fired
         d['timer_fired'] = timer_fired
     if workflow_started is not None:
-        fields(workflow_started).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_workflow_started
         d['workflow_started'] = workflow_started
     if workflow_completed is not None:
-        fields(workflow_completed).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_workflow_completed
         d['workflow_completed'] = workflow_completed
     if event_sent is not None:
-        fields(event_sent).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_event_sent
         d['event_sent'] = event_sent
     if event_raised is not None:
-        fields(event_raised).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_event_raised
         d['event_raised'] = event_raised
     if continue_as_new is not None:
-        fields(continue_as_new).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_continue_as_new
         d['continue_as_new'] = continue_as_new
     if execution_suspended is not None:
-        fields(execution_suspended).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_suspended
         d['execution_suspended'] = execution_suspended
     if execution_resumed is not None:
-        fields(execution_resumed).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_resumed
         d['execution_resumed'] = execution_resumed
     if execution_stalled is not None:
-        fields(execution_stalled).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_stalled
         d['execution_stalled'] = execution_stalled
     if detached_workflow_instance_created is not None:
-        fields(detached_workflow_instance_created).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_detached_workflow_instance_created
         d['detached_workflow_instance_created'] = detached_workflow_instance_created
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
         d['router'] = router
 
 
@@ -5343,6 +5448,28 @@ def decode_HistoryEvent(b, i, end, r, m=None):
         d = fields(m)
         d.pop('_serialized_on_wire', None)
     u = None
+    if m is None and end - i > 24:
+        if b[i] == 8:
+            v = b[i + 1]
+            if v < 128:
+                d['event_id'] = v
+                i += 2
+            elif b[i + 1:i + 11] == MINUS_ONE:
+                d['event_id'] = -1
+                i += 11
+            elif b[i + 2] < 128:
+                d['event_id'] = v + (b[i + 2] << 7) - 128
+                i += 3
+        t, s, c, x, v, g, k, e, n = event_stamp(b, i)
+        if t == 3090 and s == 8 and g == 16:
+            c = TWO[c] + (TWO[x] << 14) + (v << 28)
+            k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                d['timestamp'] = x
+                i += 14
     while i < end:
         t = b[i]
         i += 1
@@ -5372,17 +5499,38 @@ def decode_HistoryEvent(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['timestamp'] = decode_Timestamp(b, i, j, r - 1, d.get('timestamp'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and 'timestamp' not in d:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and 'timestamp' not in d:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                d['timestamp'] = x
+            else:
+                d['timestamp'] = decode_Timestamp(b, i, j, r - 1, d.get('timestamp'))
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18, 26, 34, 42, 50, 58, 66, 74, 82, 90, 98, 106, 114, 122}:
-                    i = overlong(HistoryEvent, decode_HistoryEvent, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(d, b, u)
+                        u = None
+                    if m is None:
+                        m = new(HistoryEvent)
+                        set_fields(m, d)
+                    i = overlong(decode_HistoryEvent, m, b, i, t, end, r)
                     continue
-            x = _members_HistoryEvent.get(t)
-            if x is not None:
+            if t in _members_HistoryEvent:
                 n = b[i]
                 i += 1
                 if n > 127:
@@ -5393,7 +5541,7 @@ def decode_HistoryEvent(b, i, end, r, m=None):
                     else:
                         n, i = length(b, i, n)
                 j = i + n
-                n, f, x = x
+                n, f, x = _members_HistoryEvent[t]
                 g = d.get('_group_current')
                 if g is None:
                     d[n] = f(b, i, j, r - 1)
@@ -5450,7 +5598,7 @@ def encode_HistoryEvent(m):
     v = get('timestamp')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\x12')
             add(size(len(e)))
             add(e)
@@ -5481,27 +5629,28 @@ def encode_HistoryEvent(m):
 
 
 def init_PropagatedHistoryChunk(self, raw_events=None, app_id=None, instance_id=None, workflow_name=None, raw_signatures=None, signing_cert_chains=None):
-    d = fields(self)
     if raw_events is not None:
-        d['raw_events'] = raw_events
+        self.raw_events = raw_events
     if app_id is not None:
-        d['app_id'] = app_id
+        self.app_id = app_id
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if workflow_name is not None:
-        d['workflow_name'] = workflow_name
+        self.workflow_name = workflow_name
     if raw_signatures is not None:
-        d['raw_signatures'] = raw_signatures
+        self.raw_signatures = raw_signatures
     if signing_cert_chains is not None:
-        d['signing_cert_chains'] = signing_cert_chains
+        self.signing_cert_chains = signing_cert_chains
 
 
 def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(PropagatedHistoryChunk)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+    l_raw_events = None
+    l_raw_signatures = None
+    l_signing_cert_chains = None
     u = None
     while i < end:
         t = b[i]
@@ -5517,10 +5666,9 @@ def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('raw_events')
-            if x is None:
-                x = d['raw_events'] = []
-            x.append(b[i:j])
+            if l_raw_events is None:
+                l_raw_events = m.raw_events
+            l_raw_events.append(b[i:j])
             i = j
         elif t == 18:
             n = b[i]
@@ -5533,7 +5681,7 @@ def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['app_id'] = b[i:j].decode()
+            m.app_id = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -5546,7 +5694,7 @@ def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 34:
             n = b[i]
@@ -5559,7 +5707,7 @@ def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['workflow_name'] = b[i:j].decode()
+            m.workflow_name = b[i:j].decode()
             i = j
         elif t == 42:
             n = b[i]
@@ -5572,10 +5720,9 @@ def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('raw_signatures')
-            if x is None:
-                x = d['raw_signatures'] = []
-            x.append(b[i:j])
+            if l_raw_signatures is None:
+                l_raw_signatures = m.raw_signatures
+            l_raw_signatures.append(b[i:j])
             i = j
         elif t == 50:
             n = b[i]
@@ -5588,17 +5735,19 @@ def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('signing_cert_chains')
-            if x is None:
-                x = d['signing_cert_chains'] = []
-            x.append(b[i:j])
+            if l_signing_cert_chains is None:
+                l_signing_cert_chains = m.signing_cert_chains
+            l_signing_cert_chains.append(b[i:j])
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 42, 50}:
-                    i = overlong(PropagatedHistoryChunk, decode_PropagatedHistoryChunk, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_PropagatedHistoryChunk, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -5610,10 +5759,7 @@ def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(PropagatedHistoryChunk)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -5668,19 +5814,18 @@ def encode_PropagatedHistoryChunk(m):
 
 
 def init_PropagatedHistory(self, scope=None, chunks=None):
-    d = fields(self)
     if scope is not None:
-        d['scope'] = scope
+        self.scope = scope
     if chunks is not None:
-        d['chunks'] = chunks
+        self.chunks = chunks
 
 
 def decode_PropagatedHistory(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(PropagatedHistory)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+    l_chunks = None
     u = None
     while i < end:
         t = b[i]
@@ -5694,7 +5839,7 @@ def decode_PropagatedHistory(b, i, end, r, m=None):
             e = _values_HistoryPropagationScope.get(v)
             if e is None:
                 e = HistoryPropagationScope.try_value(v)
-            d['scope'] = e
+            m.scope = e
         elif t == 18:
             n = b[i]
             i += 1
@@ -5706,17 +5851,19 @@ def decode_PropagatedHistory(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('chunks')
-            if x is None:
-                x = d['chunks'] = []
-            x.append(decode_PropagatedHistoryChunk(b, i, j, r - 1))
+            if l_chunks is None:
+                l_chunks = m.chunks
+            l_chunks.append(decode_PropagatedHistoryChunk(b, i, j, r - 1))
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18}:
-                    i = overlong(PropagatedHistory, decode_PropagatedHistory, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_PropagatedHistory, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -5728,10 +5875,7 @@ def decode_PropagatedHistory(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(PropagatedHistory)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -5758,25 +5902,23 @@ def encode_PropagatedHistory(m):
 
 
 def init_ScheduleTaskAction(self, name=None, version=None, input=None, task_execution_id=None, history_propagation_scope=None):
-    d = fields(self)
     if name is not None:
-        d['name'] = name
+        self.name = name
     if version is not None:
-        d['version'] = version
+        self.version = version
     if input is not None:
-        d['input'] = input
+        self.input = input
     if task_execution_id is not None:
-        d['task_execution_id'] = task_execution_id
+        self.task_execution_id = task_execution_id
     if history_propagation_scope is not None:
-        d['history_propagation_scope'] = history_propagation_scope
+        self.history_propagation_scope = history_propagation_scope
 
 
 def decode_ScheduleTaskAction(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ScheduleTaskAction)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -5792,7 +5934,7 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -5800,9 +5942,9 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['version'] = b[i + 2:j].decode()
+                    m.version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -5810,13 +5952,13 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['version'] = b[i + 3:j].decode()
+                        m.version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -5824,9 +5966,9 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -5834,13 +5976,13 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             i = j
         elif t == 42:
             n = b[i]
@@ -5853,7 +5995,7 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['task_execution_id'] = b[i:j].decode()
+            m.task_execution_id = b[i:j].decode()
             i = j
         elif t == 48:
             v = b[i]
@@ -5864,13 +6006,16 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
             e = _values_HistoryPropagationScope.get(v)
             if e is None:
                 e = HistoryPropagationScope.try_value(v)
-            d['history_propagation_scope'] = e
+            m.history_propagation_scope = e
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 42, 48}:
-                    i = overlong(ScheduleTaskAction, decode_ScheduleTaskAction, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ScheduleTaskAction, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -5882,10 +6027,7 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ScheduleTaskAction)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -5937,28 +6079,27 @@ def encode_ScheduleTaskAction(m):
 
 
 def init_CreateChildWorkflowAction(self, instance_id=None, name=None, version=None, input=None, history_propagation_scope=None, retry_parent_instance_info=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if name is not None:
-        d['name'] = name
+        self.name = name
     if version is not None:
-        d['version'] = version
+        self.version = version
     if input is not None:
-        d['input'] = input
+        self.input = input
     if history_propagation_scope is not None:
-        d['history_propagation_scope'] = history_propagation_scope
+        self.history_propagation_scope = history_propagation_scope
     if retry_parent_instance_info is not None:
-        fields(retry_parent_instance_info).pop('_serialized_on_wire', None)
-        d['retry_parent_instance_info'] = retry_parent_instance_info
+        self.retry_parent_instance_info = retry_parent_instance_info
 
 
 def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(CreateChildWorkflowAction)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -5974,7 +6115,7 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -5987,7 +6128,7 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -5995,9 +6136,9 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['version'] = b[i + 2:j].decode()
+                    m.version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -6005,13 +6146,13 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['version'] = b[i + 3:j].decode()
+                        m.version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -6019,9 +6160,9 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -6029,13 +6170,13 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
             i = j
         elif t == 48:
             v = b[i]
@@ -6046,7 +6187,7 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
             e = _values_HistoryPropagationScope.get(v)
             if e is None:
                 e = HistoryPropagationScope.try_value(v)
-            d['history_propagation_scope'] = e
+            m.history_propagation_scope = e
         elif t == 58:
             n = b[i]
             i += 1
@@ -6058,14 +6199,22 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['retry_parent_instance_info'] = decode_RetryParentInstanceInfo(b, i, j, r - 1, d.get('retry_parent_instance_info'))
+            if seen & 32:
+                m.retry_parent_instance_info = decode_RetryParentInstanceInfo(b, i, j, r - 1, fields(m).get('retry_parent_instance_info'))
+            else:
+                m.retry_parent_instance_info = decode_RetryParentInstanceInfo(b, i, j, r - 1)
+                seen |= 32
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 48, 58}:
-                    i = overlong(CreateChildWorkflowAction, decode_CreateChildWorkflowAction, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_CreateChildWorkflowAction, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -6077,10 +6226,7 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(CreateChildWorkflowAction)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -6138,33 +6284,32 @@ def encode_CreateChildWorkflowAction(m):
 
 
 def init_CreateDetachedWorkflowAction(self, instance_id=None, name=None, version=None, input=None, scheduled_start_timestamp=None, execution_id=None, tags=None, parent_trace_context=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if name is not None:
-        d['name'] = name
+        self.name = name
     if version is not None:
-        d['version'] = version
+        self.version = version
     if input is not None:
-        d['input'] = input
+        self.input = input
     if scheduled_start_timestamp is not None:
-        fields(scheduled_start_timestamp).pop('_serialized_on_wire', None)
-        d['scheduled_start_timestamp'] = scheduled_start_timestamp
+        self.scheduled_start_timestamp = scheduled_start_timestamp
     if execution_id is not None:
-        d['execution_id'] = execution_id
+        self.execution_id = execution_id
     if tags is not None:
-        d['tags'] = tags
+        self.tags = tags
     if parent_trace_context is not None:
-        fields(parent_trace_context).pop('_serialized_on_wire', None)
-        d['parent_trace_context'] = parent_trace_context
+        self.parent_trace_context = parent_trace_context
 
 
 def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(CreateDetachedWorkflowAction)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
+    l_tags = None
     u = None
     while i < end:
         t = b[i]
@@ -6180,7 +6325,7 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -6193,7 +6338,7 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -6201,9 +6346,9 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['version'] = b[i + 2:j].decode()
+                    m.version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -6211,13 +6356,13 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['version'] = b[i + 3:j].decode()
+                        m.version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -6225,9 +6370,9 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -6235,13 +6380,13 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
             i = j
         elif t == 42:
             n = b[i]
@@ -6254,7 +6399,24 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['scheduled_start_timestamp'] = decode_Timestamp(b, i, j, r - 1, d.get('scheduled_start_timestamp'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 16:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 16:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                m.scheduled_start_timestamp = x
+            else:
+                m.scheduled_start_timestamp = decode_Timestamp(b, i, j, r - 1, fields(m).get('scheduled_start_timestamp'))
+            seen |= 16
             i = j
         elif t == 50:
             n = b[i]
@@ -6262,9 +6424,9 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['execution_id'] = b[i + 2:j].decode()
+                    m.execution_id = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'2', u)
+                    u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'2', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -6272,13 +6434,13 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['execution_id'] = b[i + 3:j].decode()
+                        m.execution_id = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'2', u)
+                        u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'2', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'2', u)
+                    u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'2', u)
             i = j
         elif t == 58:
             s = i - 1
@@ -6294,10 +6456,9 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
             j = i + n
             k, v, x = map_entry(b, i, j, r)
             if x:
-                x = d.get('tags')
-                if x is None:
-                    x = d['tags'] = {}
-                x[k] = v
+                if l_tags is None:
+                    l_tags = m.tags
+                l_tags[k] = v
             elif u is None:
                 u = [s, j]
             else:
@@ -6314,14 +6475,22 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['parent_trace_context'] = decode_TraceContext(b, i, j, r - 1, d.get('parent_trace_context'))
+            if seen & 128:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1, fields(m).get('parent_trace_context'))
+            else:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1)
+                seen |= 128
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 42, 50, 58, 66}:
-                    i = overlong(CreateDetachedWorkflowAction, decode_CreateDetachedWorkflowAction, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_CreateDetachedWorkflowAction, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -6333,10 +6502,7 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(CreateDetachedWorkflowAction)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -6415,30 +6581,25 @@ def encode_CreateDetachedWorkflowAction(m):
 def init_CreateTimerAction(self, fire_at=None, name=None, create_timer=None, external_event=None, activity_retry=None, child_workflow_retry=None):
     d = fields(self)
     if fire_at is not None:
-        fields(fire_at).pop('_serialized_on_wire', None)
         d['fire_at'] = fire_at
     if name is not None:
         d['name'] = name
     if create_timer is not None:
-        fields(create_timer).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_CreateTimerAction_create_timer
         d['create_timer'] = create_timer
     if external_event is not None:
-        fields(external_event).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_CreateTimerAction_external_event
         d['external_event'] = external_event
     if activity_retry is not None:
-        fields(activity_retry).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_CreateTimerAction_activity_retry
         d['activity_retry'] = activity_retry
     if child_workflow_retry is not None:
-        fields(child_workflow_retry).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_CreateTimerAction_child_workflow_retry
@@ -6466,7 +6627,23 @@ def decode_CreateTimerAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['fire_at'] = decode_Timestamp(b, i, j, r - 1, d.get('fire_at'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and 'fire_at' not in d:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and 'fire_at' not in d:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                d['fire_at'] = x
+            else:
+                d['fire_at'] = decode_Timestamp(b, i, j, r - 1, d.get('fire_at'))
             i = j
         elif t == 18:
             n = b[i]
@@ -6574,7 +6751,13 @@ def decode_CreateTimerAction(b, i, end, r, m=None):
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 42, 50}:
-                    i = overlong(CreateTimerAction, decode_CreateTimerAction, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(d, b, u)
+                        u = None
+                    if m is None:
+                        m = new(CreateTimerAction)
+                        set_fields(m, d)
+                    i = overlong(decode_CreateTimerAction, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -6601,7 +6784,7 @@ def encode_CreateTimerAction(m):
     v = get('fire_at')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\n')
             add(size(len(e)))
             add(e)
@@ -6642,22 +6825,21 @@ def encode_CreateTimerAction(m):
 
 
 def init_SendEventAction(self, instance=None, name=None, data=None):
-    d = fields(self)
     if instance is not None:
-        fields(instance).pop('_serialized_on_wire', None)
-        d['instance'] = instance
+        self.instance = instance
     if name is not None:
-        d['name'] = name
+        self.name = name
     if data is not None:
-        d['data'] = data
+        self.data = data
 
 
 def decode_SendEventAction(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(SendEventAction)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -6673,7 +6855,11 @@ def decode_SendEventAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance'] = decode_WorkflowInstance(b, i, j, r - 1, d.get('instance'))
+            if seen & 1:
+                m.instance = decode_WorkflowInstance(b, i, j, r - 1, fields(m).get('instance'))
+            else:
+                m.instance = decode_WorkflowInstance(b, i, j, r - 1)
+                seen |= 1
             i = j
         elif t == 18:
             n = b[i]
@@ -6686,7 +6872,7 @@ def decode_SendEventAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -6694,9 +6880,9 @@ def decode_SendEventAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['data'] = b[i + 2:j].decode()
+                    m.data = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'data', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'data', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -6704,20 +6890,24 @@ def decode_SendEventAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['data'] = b[i + 3:j].decode()
+                        m.data = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'data', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'data', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'data', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'data', 'str', b'\x1a', u)
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26}:
-                    i = overlong(SendEventAction, decode_SendEventAction, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_SendEventAction, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -6729,10 +6919,7 @@ def decode_SendEventAction(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(SendEventAction)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -6744,7 +6931,7 @@ def encode_SendEventAction(m):
     v = get('instance')
     if v is not None:
         e = encode_WorkflowInstance(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\n')
             add(size(len(e)))
             add(e)
@@ -6771,28 +6958,28 @@ def encode_SendEventAction(m):
 
 
 def init_CompleteWorkflowAction(self, workflow_status=None, result=None, details=None, new_version=None, carryover_events=None, failure_details=None):
-    d = fields(self)
     if workflow_status is not None:
-        d['workflow_status'] = workflow_status
+        self.workflow_status = workflow_status
     if result is not None:
-        d['result'] = result
+        self.result = result
     if details is not None:
-        d['details'] = details
+        self.details = details
     if new_version is not None:
-        d['new_version'] = new_version
+        self.new_version = new_version
     if carryover_events is not None:
-        d['carryover_events'] = carryover_events
+        self.carryover_events = carryover_events
     if failure_details is not None:
-        fields(failure_details).pop('_serialized_on_wire', None)
-        d['failure_details'] = failure_details
+        self.failure_details = failure_details
 
 
 def decode_CompleteWorkflowAction(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(CompleteWorkflowAction)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
+    l_carryover_events = None
     u = None
     while i < end:
         t = b[i]
@@ -6806,16 +6993,16 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
             e = _values_OrchestrationStatus.get(v)
             if e is None:
                 e = OrchestrationStatus.try_value(v)
-            d['workflow_status'] = e
+            m.workflow_status = e
         elif t == 18:
             n = b[i]
             if n < 128:
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['result'] = b[i + 2:j].decode()
+                    m.result = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -6823,13 +7010,13 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['result'] = b[i + 3:j].decode()
+                        m.result = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'result', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -6837,9 +7024,9 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['details'] = b[i + 2:j].decode()
+                    m.details = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'details', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'details', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -6847,13 +7034,13 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['details'] = b[i + 3:j].decode()
+                        m.details = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'details', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'details', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'details', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'details', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -6861,9 +7048,9 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['new_version'] = b[i + 2:j].decode()
+                    m.new_version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'new_version', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'new_version', 'str', b'"', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -6871,13 +7058,13 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['new_version'] = b[i + 3:j].decode()
+                        m.new_version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'new_version', 'str', b'"', u)
+                        u = wrapped(b, i, j, r, fields(m), 'new_version', 'str', b'"', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'new_version', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'new_version', 'str', b'"', u)
             i = j
         elif t == 42:
             n = b[i]
@@ -6890,10 +7077,9 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('carryover_events')
-            if x is None:
-                x = d['carryover_events'] = []
-            x.append(decode_HistoryEvent(b, i, j, r - 1))
+            if l_carryover_events is None:
+                l_carryover_events = m.carryover_events
+            l_carryover_events.append(decode_HistoryEvent(b, i, j, r - 1))
             i = j
         elif t == 50:
             n = b[i]
@@ -6906,14 +7092,22 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['failure_details'] = decode_TaskFailureDetails(b, i, j, r - 1, d.get('failure_details'))
+            if seen & 32:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1, fields(m).get('failure_details'))
+            else:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1)
+                seen |= 32
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18, 26, 34, 42, 50}:
-                    i = overlong(CompleteWorkflowAction, decode_CompleteWorkflowAction, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_CompleteWorkflowAction, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -6925,10 +7119,7 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(CompleteWorkflowAction)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -6981,7 +7172,7 @@ def encode_CompleteWorkflowAction(m):
     v = get('failure_details')
     if v is not None:
         e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'2')
             add(size(len(e)))
             add(e)
@@ -6992,21 +7183,19 @@ def encode_CompleteWorkflowAction(m):
 
 
 def init_TerminateWorkflowAction(self, instance_id=None, reason=None, recurse=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if reason is not None:
-        d['reason'] = reason
+        self.reason = reason
     if recurse is not None:
-        d['recurse'] = recurse
+        self.recurse = recurse
 
 
 def decode_TerminateWorkflowAction(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TerminateWorkflowAction)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -7022,7 +7211,7 @@ def decode_TerminateWorkflowAction(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -7030,9 +7219,9 @@ def decode_TerminateWorkflowAction(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['reason'] = b[i + 2:j].decode()
+                    m.reason = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'reason', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -7040,26 +7229,29 @@ def decode_TerminateWorkflowAction(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['reason'] = b[i + 3:j].decode()
+                        m.reason = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'reason', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'reason', 'str', b'\x12', u)
             i = j
         elif t == 24:
             v = b[i]
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
-            d['recurse'] = v != 0
+            m.recurse = v != 0
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 24}:
-                    i = overlong(TerminateWorkflowAction, decode_TerminateWorkflowAction, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TerminateWorkflowAction, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -7071,10 +7263,7 @@ def decode_TerminateWorkflowAction(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TerminateWorkflowAction)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -7114,10 +7303,9 @@ def init_WorkflowVersionNotAvailableAction(self):
 
 def decode_WorkflowVersionNotAvailableAction(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(WorkflowVersionNotAvailableAction)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -7133,10 +7321,7 @@ def decode_WorkflowVersionNotAvailableAction(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(WorkflowVersionNotAvailableAction)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -7149,55 +7334,46 @@ def init_WorkflowAction(self, id=None, schedule_task=None, create_child_workflow
     if id is not None:
         d['id'] = id
     if schedule_task is not None:
-        fields(schedule_task).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_schedule_task
         d['schedule_task'] = schedule_task
     if create_child_workflow is not None:
-        fields(create_child_workflow).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_create_child_workflow
         d['create_child_workflow'] = create_child_workflow
     if create_timer is not None:
-        fields(create_timer).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_create_timer
         d['create_timer'] = create_timer
     if send_event is not None:
-        fields(send_event).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_send_event
         d['send_event'] = send_event
     if complete_workflow is not None:
-        fields(complete_workflow).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_complete_workflow
         d['complete_workflow'] = complete_workflow
     if terminate_workflow is not None:
-        fields(terminate_workflow).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_terminate_workflow
         d['terminate_workflow'] = terminate_workflow
     if workflow_version_not_available is not None:
-        fields(workflow_version_not_available).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_workflow_version_not_available
         d['workflow_version_not_available'] = workflow_version_not_available
     if create_detached_workflow is not None:
-        fields(create_detached_workflow).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_create_detached_workflow
         d['create_detached_workflow'] = create_detached_workflow
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
         d['router'] = router
 
 
@@ -7420,7 +7596,13 @@ def decode_WorkflowAction(b, i, end, r, m=None):
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18, 26, 34, 42, 50, 58, 82, 90, 74}:
-                    i = overlong(WorkflowAction, decode_WorkflowAction, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(d, b, u)
+                        u = None
+                    if m is None:
+                        m = new(WorkflowAction)
+                        set_fields(m, d)
+                    i = overlong(decode_WorkflowAction, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -7509,34 +7691,31 @@ def encode_WorkflowAction(m):
 
 
 def init_ActivityRequest(self, name=None, version=None, input=None, workflow_instance=None, task_id=None, parent_trace_context=None, task_execution_id=None, propagated_history=None):
-    d = fields(self)
     if name is not None:
-        d['name'] = name
+        self.name = name
     if version is not None:
-        d['version'] = version
+        self.version = version
     if input is not None:
-        d['input'] = input
+        self.input = input
     if workflow_instance is not None:
-        fields(workflow_instance).pop('_serialized_on_wire', None)
-        d['workflow_instance'] = workflow_instance
+        self.workflow_instance = workflow_instance
     if task_id is not None:
-        d['task_id'] = task_id
+        self.task_id = task_id
     if parent_trace_context is not None:
-        fields(parent_trace_context).pop('_serialized_on_wire', None)
-        d['parent_trace_context'] = parent_trace_context
+        self.parent_trace_context = parent_trace_context
     if task_execution_id is not None:
-        d['task_execution_id'] = task_execution_id
+        self.task_execution_id = task_execution_id
     if propagated_history is not None:
-        fields(propagated_history).pop('_serialized_on_wire', None)
-        d['propagated_history'] = propagated_history
+        self.propagated_history = propagated_history
 
 
 def decode_ActivityRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ActivityRequest)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -7552,7 +7731,7 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -7560,9 +7739,9 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['version'] = b[i + 2:j].decode()
+                    m.version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -7570,13 +7749,13 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['version'] = b[i + 3:j].decode()
+                        m.version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -7584,9 +7763,9 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -7594,13 +7773,13 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -7613,7 +7792,11 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['workflow_instance'] = decode_WorkflowInstance(b, i, j, r - 1, d.get('workflow_instance'))
+            if seen & 8:
+                m.workflow_instance = decode_WorkflowInstance(b, i, j, r - 1, fields(m).get('workflow_instance'))
+            else:
+                m.workflow_instance = decode_WorkflowInstance(b, i, j, r - 1)
+                seen |= 8
             i = j
         elif t == 40:
             v = b[i]
@@ -7629,7 +7812,7 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['task_id'] = v
+            m.task_id = v
         elif t == 50:
             n = b[i]
             i += 1
@@ -7641,7 +7824,11 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['parent_trace_context'] = decode_TraceContext(b, i, j, r - 1, d.get('parent_trace_context'))
+            if seen & 32:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1, fields(m).get('parent_trace_context'))
+            else:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1)
+                seen |= 32
             i = j
         elif t == 58:
             n = b[i]
@@ -7654,7 +7841,7 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['task_execution_id'] = b[i:j].decode()
+            m.task_execution_id = b[i:j].decode()
             i = j
         elif t == 66:
             n = b[i]
@@ -7667,14 +7854,22 @@ def decode_ActivityRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['propagated_history'] = decode_PropagatedHistory(b, i, j, r - 1, d.get('propagated_history'))
+            if seen & 128:
+                m.propagated_history = decode_PropagatedHistory(b, i, j, r - 1, fields(m).get('propagated_history'))
+            else:
+                m.propagated_history = decode_PropagatedHistory(b, i, j, r - 1)
+                seen |= 128
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 40, 50, 58, 66}:
-                    i = overlong(ActivityRequest, decode_ActivityRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ActivityRequest, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -7686,10 +7881,7 @@ def decode_ActivityRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ActivityRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -7727,7 +7919,7 @@ def encode_ActivityRequest(m):
     v = get('workflow_instance')
     if v is not None:
         e = encode_WorkflowInstance(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'"')
             add(size(len(e)))
             add(e)
@@ -7738,7 +7930,7 @@ def encode_ActivityRequest(m):
     v = get('parent_trace_context')
     if v is not None:
         e = encode_TraceContext(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'2')
             add(size(len(e)))
             add(e)
@@ -7761,26 +7953,25 @@ def encode_ActivityRequest(m):
 
 
 def init_ActivityResponse(self, instance_id=None, task_id=None, result=None, failure_details=None, completion_token=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if task_id is not None:
-        d['task_id'] = task_id
+        self.task_id = task_id
     if result is not None:
-        d['result'] = result
+        self.result = result
     if failure_details is not None:
-        fields(failure_details).pop('_serialized_on_wire', None)
-        d['failure_details'] = failure_details
+        self.failure_details = failure_details
     if completion_token is not None:
-        d['completion_token'] = completion_token
+        self.completion_token = completion_token
 
 
 def decode_ActivityResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ActivityResponse)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -7796,7 +7987,7 @@ def decode_ActivityResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 16:
             v = b[i]
@@ -7812,16 +8003,16 @@ def decode_ActivityResponse(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['task_id'] = v
+            m.task_id = v
         elif t == 26:
             n = b[i]
             if n < 128:
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['result'] = b[i + 2:j].decode()
+                    m.result = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'result', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -7829,13 +8020,13 @@ def decode_ActivityResponse(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['result'] = b[i + 3:j].decode()
+                        m.result = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'result', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'result', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'result', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -7848,7 +8039,11 @@ def decode_ActivityResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['failure_details'] = decode_TaskFailureDetails(b, i, j, r - 1, d.get('failure_details'))
+            if seen & 8:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1, fields(m).get('failure_details'))
+            else:
+                m.failure_details = decode_TaskFailureDetails(b, i, j, r - 1)
+                seen |= 8
             i = j
         elif t == 42:
             n = b[i]
@@ -7861,14 +8056,18 @@ def decode_ActivityResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['completion_token'] = b[i:j].decode()
+            m.completion_token = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 16, 26, 34, 42}:
-                    i = overlong(ActivityResponse, decode_ActivityResponse, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ActivityResponse, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -7880,10 +8079,7 @@ def decode_ActivityResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ActivityResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -7915,7 +8111,7 @@ def encode_ActivityResponse(m):
     v = get('failure_details')
     if v is not None:
         e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'"')
             add(size(len(e)))
             add(e)
@@ -7932,17 +8128,15 @@ def encode_ActivityResponse(m):
 
 
 def init_CachedHistory(self, event_count=None):
-    d = fields(self)
     if event_count is not None:
-        d['event_count'] = event_count
+        self.event_count = event_count
 
 
 def decode_CachedHistory(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(CachedHistory)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -7961,13 +8155,16 @@ def decode_CachedHistory(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['event_count'] = v
+            m.event_count = v
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8}:
-                    i = overlong(CachedHistory, decode_CachedHistory, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_CachedHistory, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -7979,10 +8176,7 @@ def decode_CachedHistory(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(CachedHistory)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -8002,34 +8196,33 @@ def encode_CachedHistory(m):
 
 
 def init_WorkflowRequest(self, instance_id=None, execution_id=None, past_events=None, new_events=None, requires_history_streaming=None, router=None, propagated_history=None, cached_history=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if execution_id is not None:
-        d['execution_id'] = execution_id
+        self.execution_id = execution_id
     if past_events is not None:
-        d['past_events'] = past_events
+        self.past_events = past_events
     if new_events is not None:
-        d['new_events'] = new_events
+        self.new_events = new_events
     if requires_history_streaming is not None:
-        d['requires_history_streaming'] = requires_history_streaming
+        self.requires_history_streaming = requires_history_streaming
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
-        d['router'] = router
+        self.router = router
     if propagated_history is not None:
-        fields(propagated_history).pop('_serialized_on_wire', None)
-        d['propagated_history'] = propagated_history
+        self.propagated_history = propagated_history
     if cached_history is not None:
-        fields(cached_history).pop('_serialized_on_wire', None)
-        d['cached_history'] = cached_history
+        self.cached_history = cached_history
 
 
 def decode_WorkflowRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(WorkflowRequest)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
+    l_past_events = None
+    l_new_events = None
     u = None
     while i < end:
         t = b[i]
@@ -8045,7 +8238,7 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -8053,9 +8246,9 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['execution_id'] = b[i + 2:j].decode()
+                    m.execution_id = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -8063,13 +8256,13 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['execution_id'] = b[i + 3:j].decode()
+                        m.execution_id = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'execution_id', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -8082,10 +8275,9 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('past_events')
-            if x is None:
-                x = d['past_events'] = []
-            x.append(decode_HistoryEvent(b, i, j, r - 1))
+            if l_past_events is None:
+                l_past_events = m.past_events
+            l_past_events.append(decode_HistoryEvent(b, i, j, r - 1))
             i = j
         elif t == 34:
             n = b[i]
@@ -8098,17 +8290,16 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('new_events')
-            if x is None:
-                x = d['new_events'] = []
-            x.append(decode_HistoryEvent(b, i, j, r - 1))
+            if l_new_events is None:
+                l_new_events = m.new_events
+            l_new_events.append(decode_HistoryEvent(b, i, j, r - 1))
             i = j
         elif t == 48:
             v = b[i]
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
-            d['requires_history_streaming'] = v != 0
+            m.requires_history_streaming = v != 0
         elif t == 58:
             n = b[i]
             i += 1
@@ -8120,7 +8311,11 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['router'] = decode_TaskRouter(b, i, j, r - 1, d.get('router'))
+            if seen & 32:
+                m.router = decode_TaskRouter(b, i, j, r - 1, fields(m).get('router'))
+            else:
+                m.router = decode_TaskRouter(b, i, j, r - 1)
+                seen |= 32
             i = j
         elif t == 66:
             n = b[i]
@@ -8133,7 +8328,11 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['propagated_history'] = decode_PropagatedHistory(b, i, j, r - 1, d.get('propagated_history'))
+            if seen & 64:
+                m.propagated_history = decode_PropagatedHistory(b, i, j, r - 1, fields(m).get('propagated_history'))
+            else:
+                m.propagated_history = decode_PropagatedHistory(b, i, j, r - 1)
+                seen |= 64
             i = j
         elif t == 74:
             n = b[i]
@@ -8146,14 +8345,22 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['cached_history'] = decode_CachedHistory(b, i, j, r - 1, d.get('cached_history'))
+            if seen & 128:
+                m.cached_history = decode_CachedHistory(b, i, j, r - 1, fields(m).get('cached_history'))
+            else:
+                m.cached_history = decode_CachedHistory(b, i, j, r - 1)
+                seen |= 128
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 48, 58, 66, 74}:
-                    i = overlong(WorkflowRequest, decode_WorkflowRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_WorkflowRequest, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -8165,10 +8372,7 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(WorkflowRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -8235,28 +8439,28 @@ def encode_WorkflowRequest(m):
 
 
 def init_WorkflowResponse(self, instance_id=None, actions=None, custom_status=None, completion_token=None, num_events_processed=None, version=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if actions is not None:
-        d['actions'] = actions
+        self.actions = actions
     if custom_status is not None:
-        d['custom_status'] = custom_status
+        self.custom_status = custom_status
     if completion_token is not None:
-        d['completion_token'] = completion_token
+        self.completion_token = completion_token
     if num_events_processed is not None:
-        d['num_events_processed'] = num_events_processed
+        self.num_events_processed = num_events_processed
     if version is not None:
-        fields(version).pop('_serialized_on_wire', None)
-        d['version'] = version
+        self.version = version
 
 
 def decode_WorkflowResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(WorkflowResponse)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
+    l_actions = None
     u = None
     while i < end:
         t = b[i]
@@ -8272,7 +8476,7 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -8285,10 +8489,9 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('actions')
-            if x is None:
-                x = d['actions'] = []
-            x.append(decode_WorkflowAction(b, i, j, r - 1))
+            if l_actions is None:
+                l_actions = m.actions
+            l_actions.append(decode_WorkflowAction(b, i, j, r - 1))
             i = j
         elif t == 26:
             n = b[i]
@@ -8296,9 +8499,9 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['custom_status'] = b[i + 2:j].decode()
+                    m.custom_status = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'custom_status', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'custom_status', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -8306,13 +8509,13 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['custom_status'] = b[i + 3:j].decode()
+                        m.custom_status = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'custom_status', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'custom_status', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'custom_status', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'custom_status', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -8325,7 +8528,7 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['completion_token'] = b[i:j].decode()
+            m.completion_token = b[i:j].decode()
             i = j
         elif t == 42:
             n = b[i]
@@ -8338,7 +8541,7 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            u = wrapped(b, i, j, r, d, 'num_events_processed', 'int32', b'*', u)
+            u = wrapped(b, i, j, r, fields(m), 'num_events_processed', 'int32', b'*', u)
             i = j
         elif t == 50:
             n = b[i]
@@ -8351,14 +8554,22 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['version'] = decode_WorkflowVersion(b, i, j, r - 1, d.get('version'))
+            if seen & 32:
+                m.version = decode_WorkflowVersion(b, i, j, r - 1, fields(m).get('version'))
+            else:
+                m.version = decode_WorkflowVersion(b, i, j, r - 1)
+                seen |= 32
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 42, 50}:
-                    i = overlong(WorkflowResponse, decode_WorkflowResponse, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_WorkflowResponse, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -8370,10 +8581,7 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(WorkflowResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -8428,38 +8636,36 @@ def encode_WorkflowResponse(m):
 
 
 def init_CreateInstanceRequest(self, instance_id=None, name=None, version=None, input=None, scheduled_start_timestamp=None, execution_id=None, tags=None, parent_trace_context=None, enforce_unique_instance_id=None, router=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if name is not None:
-        d['name'] = name
+        self.name = name
     if version is not None:
-        d['version'] = version
+        self.version = version
     if input is not None:
-        d['input'] = input
+        self.input = input
     if scheduled_start_timestamp is not None:
-        fields(scheduled_start_timestamp).pop('_serialized_on_wire', None)
-        d['scheduled_start_timestamp'] = scheduled_start_timestamp
+        self.scheduled_start_timestamp = scheduled_start_timestamp
     if execution_id is not None:
-        d['execution_id'] = execution_id
+        self.execution_id = execution_id
     if tags is not None:
-        d['tags'] = tags
+        self.tags = tags
     if parent_trace_context is not None:
-        fields(parent_trace_context).pop('_serialized_on_wire', None)
-        d['parent_trace_context'] = parent_trace_context
+        self.parent_trace_context = parent_trace_context
     if enforce_unique_instance_id is not None:
-        d['enforce_unique_instance_id'] = enforce_unique_instance_id
+        self.enforce_unique_instance_id = enforce_unique_instance_id
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
-        d['router'] = router
+        self.router = router
 
 
 def decode_CreateInstanceRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(CreateInstanceRequest)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
+    l_tags = None
     u = None
     while i < end:
         t = b[i]
@@ -8475,7 +8681,7 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -8488,7 +8694,7 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -8496,9 +8702,9 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['version'] = b[i + 2:j].decode()
+                    m.version = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -8506,13 +8712,13 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['version'] = b[i + 3:j].decode()
+                        m.version = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'version', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'version', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -8520,9 +8726,9 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -8530,13 +8736,13 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
             i = j
         elif t == 42:
             n = b[i]
@@ -8549,7 +8755,24 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['scheduled_start_timestamp'] = decode_Timestamp(b, i, j, r - 1, d.get('scheduled_start_timestamp'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 16:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 16:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                m.scheduled_start_timestamp = x
+            else:
+                m.scheduled_start_timestamp = decode_Timestamp(b, i, j, r - 1, fields(m).get('scheduled_start_timestamp'))
+            seen |= 16
             i = j
         elif t == 58:
             n = b[i]
@@ -8557,9 +8780,9 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['execution_id'] = b[i + 2:j].decode()
+                    m.execution_id = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'execution_id', 'str', b':', u)
+                    u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b':', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -8567,13 +8790,13 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['execution_id'] = b[i + 3:j].decode()
+                        m.execution_id = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'execution_id', 'str', b':', u)
+                        u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b':', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'execution_id', 'str', b':', u)
+                    u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b':', u)
             i = j
         elif t == 66:
             s = i - 1
@@ -8589,10 +8812,9 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
             j = i + n
             k, v, x = map_entry(b, i, j, r)
             if x:
-                x = d.get('tags')
-                if x is None:
-                    x = d['tags'] = {}
-                x[k] = v
+                if l_tags is None:
+                    l_tags = m.tags
+                l_tags[k] = v
             elif u is None:
                 u = [s, j]
             else:
@@ -8609,14 +8831,18 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['parent_trace_context'] = decode_TraceContext(b, i, j, r - 1, d.get('parent_trace_context'))
+            if seen & 128:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1, fields(m).get('parent_trace_context'))
+            else:
+                m.parent_trace_context = decode_TraceContext(b, i, j, r - 1)
+                seen |= 128
             i = j
         elif t == 80:
             v = b[i]
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
-            d['enforce_unique_instance_id'] = v != 0
+            m.enforce_unique_instance_id = v != 0
         elif t == 90:
             n = b[i]
             i += 1
@@ -8628,14 +8854,22 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['router'] = decode_TaskRouter(b, i, j, r - 1, d.get('router'))
+            if seen & 512:
+                m.router = decode_TaskRouter(b, i, j, r - 1, fields(m).get('router'))
+            else:
+                m.router = decode_TaskRouter(b, i, j, r - 1)
+                seen |= 512
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34, 42, 58, 66, 74, 80, 90}:
-                    i = overlong(CreateInstanceRequest, decode_CreateInstanceRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_CreateInstanceRequest, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -8647,10 +8881,7 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(CreateInstanceRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -8694,7 +8925,7 @@ def encode_CreateInstanceRequest(m):
     v = get('scheduled_start_timestamp')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'*')
             add(size(len(e)))
             add(e)
@@ -8718,7 +8949,7 @@ def encode_CreateInstanceRequest(m):
     v = get('parent_trace_context')
     if v is not None:
         e = encode_TraceContext(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'J')
             add(size(len(e)))
             add(e)
@@ -8738,17 +8969,15 @@ def encode_CreateInstanceRequest(m):
 
 
 def init_CreateInstanceResponse(self, instance_id=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
 
 
 def decode_CreateInstanceResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(CreateInstanceResponse)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -8764,14 +8993,17 @@ def decode_CreateInstanceResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(CreateInstanceResponse, decode_CreateInstanceResponse, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_CreateInstanceResponse, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -8783,10 +9015,7 @@ def decode_CreateInstanceResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(CreateInstanceResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -8808,22 +9037,21 @@ def encode_CreateInstanceResponse(m):
 
 
 def init_GetInstanceRequest(self, instance_id=None, get_inputs_and_outputs=None, router=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if get_inputs_and_outputs is not None:
-        d['get_inputs_and_outputs'] = get_inputs_and_outputs
+        self.get_inputs_and_outputs = get_inputs_and_outputs
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
-        d['router'] = router
+        self.router = router
 
 
 def decode_GetInstanceRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(GetInstanceRequest)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -8839,14 +9067,14 @@ def decode_GetInstanceRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 16:
             v = b[i]
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
-            d['get_inputs_and_outputs'] = v != 0
+            m.get_inputs_and_outputs = v != 0
         elif t == 26:
             n = b[i]
             i += 1
@@ -8858,14 +9086,22 @@ def decode_GetInstanceRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['router'] = decode_TaskRouter(b, i, j, r - 1, d.get('router'))
+            if seen & 4:
+                m.router = decode_TaskRouter(b, i, j, r - 1, fields(m).get('router'))
+            else:
+                m.router = decode_TaskRouter(b, i, j, r - 1)
+                seen |= 4
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 16, 26}:
-                    i = overlong(GetInstanceRequest, decode_GetInstanceRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_GetInstanceRequest, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -8877,10 +9113,7 @@ def decode_GetInstanceRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(GetInstanceRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -8911,20 +9144,19 @@ def encode_GetInstanceRequest(m):
 
 
 def init_GetInstanceResponse(self, exists=None, workflow_state=None):
-    d = fields(self)
     if exists is not None:
-        d['exists'] = exists
+        self.exists = exists
     if workflow_state is not None:
-        fields(workflow_state).pop('_serialized_on_wire', None)
-        d['workflow_state'] = workflow_state
+        self.workflow_state = workflow_state
 
 
 def decode_GetInstanceResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(GetInstanceResponse)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -8934,7 +9166,7 @@ def decode_GetInstanceResponse(b, i, end, r, m=None):
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
-            d['exists'] = v != 0
+            m.exists = v != 0
         elif t == 18:
             n = b[i]
             i += 1
@@ -8946,14 +9178,22 @@ def decode_GetInstanceResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['workflow_state'] = decode_WorkflowState(b, i, j, r - 1, d.get('workflow_state'))
+            if seen & 2:
+                m.workflow_state = decode_WorkflowState(b, i, j, r - 1, fields(m).get('workflow_state'))
+            else:
+                m.workflow_state = decode_WorkflowState(b, i, j, r - 1)
+                seen |= 2
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18}:
-                    i = overlong(GetInstanceResponse, decode_GetInstanceResponse, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_GetInstanceResponse, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -8965,10 +9205,7 @@ def decode_GetInstanceResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(GetInstanceResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -8983,7 +9220,7 @@ def encode_GetInstanceResponse(m):
     v = get('workflow_state')
     if v is not None:
         e = encode_WorkflowState(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\x12')
             add(size(len(e)))
             add(e)
@@ -8994,24 +9231,23 @@ def encode_GetInstanceResponse(m):
 
 
 def init_RaiseEventRequest(self, instance_id=None, name=None, input=None, router=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if name is not None:
-        d['name'] = name
+        self.name = name
     if input is not None:
-        d['input'] = input
+        self.input = input
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
-        d['router'] = router
+        self.router = router
 
 
 def decode_RaiseEventRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(RaiseEventRequest)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -9027,7 +9263,7 @@ def decode_RaiseEventRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -9040,7 +9276,7 @@ def decode_RaiseEventRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['name'] = b[i:j].decode()
+            m.name = b[i:j].decode()
             i = j
         elif t == 26:
             n = b[i]
@@ -9048,9 +9284,9 @@ def decode_RaiseEventRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -9058,13 +9294,13 @@ def decode_RaiseEventRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'\x1a', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'\x1a', u)
             i = j
         elif t == 34:
             n = b[i]
@@ -9077,14 +9313,22 @@ def decode_RaiseEventRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['router'] = decode_TaskRouter(b, i, j, r - 1, d.get('router'))
+            if seen & 8:
+                m.router = decode_TaskRouter(b, i, j, r - 1, fields(m).get('router'))
+            else:
+                m.router = decode_TaskRouter(b, i, j, r - 1)
+                seen |= 8
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26, 34}:
-                    i = overlong(RaiseEventRequest, decode_RaiseEventRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_RaiseEventRequest, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -9096,10 +9340,7 @@ def decode_RaiseEventRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(RaiseEventRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -9148,10 +9389,9 @@ def init_RaiseEventResponse(self):
 
 def decode_RaiseEventResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(RaiseEventResponse)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -9167,10 +9407,7 @@ def decode_RaiseEventResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(RaiseEventResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -9179,24 +9416,23 @@ def encode_RaiseEventResponse(m):
 
 
 def init_TerminateRequest(self, instance_id=None, output=None, recursive=None, router=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if output is not None:
-        d['output'] = output
+        self.output = output
     if recursive is not None:
-        d['recursive'] = recursive
+        self.recursive = recursive
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
-        d['router'] = router
+        self.router = router
 
 
 def decode_TerminateRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TerminateRequest)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -9212,7 +9448,7 @@ def decode_TerminateRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -9220,9 +9456,9 @@ def decode_TerminateRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['output'] = b[i + 2:j].decode()
+                    m.output = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'output', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'output', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -9230,20 +9466,20 @@ def decode_TerminateRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['output'] = b[i + 3:j].decode()
+                        m.output = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'output', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'output', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'output', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'output', 'str', b'\x12', u)
             i = j
         elif t == 24:
             v = b[i]
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
-            d['recursive'] = v != 0
+            m.recursive = v != 0
         elif t == 34:
             n = b[i]
             i += 1
@@ -9255,14 +9491,22 @@ def decode_TerminateRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['router'] = decode_TaskRouter(b, i, j, r - 1, d.get('router'))
+            if seen & 8:
+                m.router = decode_TaskRouter(b, i, j, r - 1, fields(m).get('router'))
+            else:
+                m.router = decode_TaskRouter(b, i, j, r - 1)
+                seen |= 8
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 24, 34}:
-                    i = overlong(TerminateRequest, decode_TerminateRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_TerminateRequest, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -9274,10 +9518,7 @@ def decode_TerminateRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TerminateRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -9323,10 +9564,9 @@ def init_TerminateResponse(self):
 
 def decode_TerminateResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(TerminateResponse)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -9342,10 +9582,7 @@ def decode_TerminateResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(TerminateResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -9354,22 +9591,21 @@ def encode_TerminateResponse(m):
 
 
 def init_SuspendRequest(self, instance_id=None, reason=None, router=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if reason is not None:
-        d['reason'] = reason
+        self.reason = reason
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
-        d['router'] = router
+        self.router = router
 
 
 def decode_SuspendRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(SuspendRequest)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -9385,7 +9621,7 @@ def decode_SuspendRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -9393,9 +9629,9 @@ def decode_SuspendRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['reason'] = b[i + 2:j].decode()
+                    m.reason = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'reason', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -9403,13 +9639,13 @@ def decode_SuspendRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['reason'] = b[i + 3:j].decode()
+                        m.reason = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'reason', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'reason', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -9422,14 +9658,22 @@ def decode_SuspendRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['router'] = decode_TaskRouter(b, i, j, r - 1, d.get('router'))
+            if seen & 4:
+                m.router = decode_TaskRouter(b, i, j, r - 1, fields(m).get('router'))
+            else:
+                m.router = decode_TaskRouter(b, i, j, r - 1)
+                seen |= 4
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26}:
-                    i = overlong(SuspendRequest, decode_SuspendRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_SuspendRequest, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -9441,10 +9685,7 @@ def decode_SuspendRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(SuspendRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -9487,10 +9728,9 @@ def init_SuspendResponse(self):
 
 def decode_SuspendResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(SuspendResponse)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -9506,10 +9746,7 @@ def decode_SuspendResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(SuspendResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -9518,22 +9755,21 @@ def encode_SuspendResponse(m):
 
 
 def init_ResumeRequest(self, instance_id=None, reason=None, router=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
     if reason is not None:
-        d['reason'] = reason
+        self.reason = reason
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
-        d['router'] = router
+        self.router = router
 
 
 def decode_ResumeRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ResumeRequest)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -9549,7 +9785,7 @@ def decode_ResumeRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
             n = b[i]
@@ -9557,9 +9793,9 @@ def decode_ResumeRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['reason'] = b[i + 2:j].decode()
+                    m.reason = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'reason', 'str', b'\x12', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -9567,13 +9803,13 @@ def decode_ResumeRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['reason'] = b[i + 3:j].decode()
+                        m.reason = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
+                        u = wrapped(b, i, j, r, fields(m), 'reason', 'str', b'\x12', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'reason', 'str', b'\x12', u)
+                    u = wrapped(b, i, j, r, fields(m), 'reason', 'str', b'\x12', u)
             i = j
         elif t == 26:
             n = b[i]
@@ -9586,14 +9822,22 @@ def decode_ResumeRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['router'] = decode_TaskRouter(b, i, j, r - 1, d.get('router'))
+            if seen & 4:
+                m.router = decode_TaskRouter(b, i, j, r - 1, fields(m).get('router'))
+            else:
+                m.router = decode_TaskRouter(b, i, j, r - 1)
+                seen |= 4
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 26}:
-                    i = overlong(ResumeRequest, decode_ResumeRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ResumeRequest, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -9605,10 +9849,7 @@ def decode_ResumeRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ResumeRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -9651,10 +9892,9 @@ def init_ResumeResponse(self):
 
 def decode_ResumeResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ResumeResponse)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -9670,10 +9910,7 @@ def decode_ResumeResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ResumeResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -9689,7 +9926,6 @@ def init_PurgeInstancesRequest(self, instance_id=None, purge_instance_filter=Non
         d['_group_current'] = _set_PurgeInstancesRequest_instance_id
         d['instance_id'] = instance_id
     if purge_instance_filter is not None:
-        fields(purge_instance_filter).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'request')
         d['_group_current'] = _set_PurgeInstancesRequest_purge_instance_filter
@@ -9699,7 +9935,6 @@ def init_PurgeInstancesRequest(self, instance_id=None, purge_instance_filter=Non
     if force is not None:
         d['force'] = force
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
         d['router'] = router
 
 
@@ -9782,7 +10017,13 @@ def decode_PurgeInstancesRequest(b, i, end, r, m=None):
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 24, 32, 42}:
-                    i = overlong(PurgeInstancesRequest, decode_PurgeInstancesRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(d, b, u)
+                        u = None
+                    if m is None:
+                        m = new(PurgeInstancesRequest)
+                        set_fields(m, d)
+                    i = overlong(decode_PurgeInstancesRequest, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -9837,23 +10078,22 @@ def encode_PurgeInstancesRequest(m):
 
 
 def init_PurgeInstanceFilter(self, created_time_from=None, created_time_to=None, runtime_status=None):
-    d = fields(self)
     if created_time_from is not None:
-        fields(created_time_from).pop('_serialized_on_wire', None)
-        d['created_time_from'] = created_time_from
+        self.created_time_from = created_time_from
     if created_time_to is not None:
-        fields(created_time_to).pop('_serialized_on_wire', None)
-        d['created_time_to'] = created_time_to
+        self.created_time_to = created_time_to
     if runtime_status is not None:
-        d['runtime_status'] = runtime_status
+        self.runtime_status = runtime_status
 
 
 def decode_PurgeInstanceFilter(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(PurgeInstanceFilter)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
+    l_runtime_status = None
     u = None
     while i < end:
         t = b[i]
@@ -9869,7 +10109,24 @@ def decode_PurgeInstanceFilter(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['created_time_from'] = decode_Timestamp(b, i, j, r - 1, d.get('created_time_from'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 1:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 1:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                m.created_time_from = x
+            else:
+                m.created_time_from = decode_Timestamp(b, i, j, r - 1, fields(m).get('created_time_from'))
+            seen |= 1
             i = j
         elif t == 18:
             n = b[i]
@@ -9882,7 +10139,24 @@ def decode_PurgeInstanceFilter(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['created_time_to'] = decode_Timestamp(b, i, j, r - 1, d.get('created_time_to'))
+            if n == 12 and b[i] == 8 and b[i + 6] == 16 and not seen & 2:
+                c, x, v, k, e, n = stamp_12(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+            elif n == 11 and b[i] == 8 and b[i + 6] == 16 and not seen & 2:
+                c, x, v, k, e = stamp_11(b, i)
+                c = TWO[c] + (TWO[x] << 14) + (v << 28)
+                k = TWO[k] + (TWO[e | 0x8000] << 14) if e < 0x8000 else NOT_TWO
+            else:
+                c = NOT_TWO
+            if c < 0x800000000 and k < 0x80000000:
+                x = new(Timestamp)
+                x.seconds = c
+                x.nanos = k
+                m.created_time_to = x
+            else:
+                m.created_time_to = decode_Timestamp(b, i, j, r - 1, fields(m).get('created_time_to'))
+            seen |= 2
             i = j
         elif t == 24:
             v = b[i]
@@ -9893,10 +10167,9 @@ def decode_PurgeInstanceFilter(b, i, end, r, m=None):
             e = _values_OrchestrationStatus.get(v)
             if e is None:
                 e = OrchestrationStatus.try_value(v)
-            x = d.get('runtime_status')
-            if x is None:
-                x = d['runtime_status'] = []
-            x.append(e)
+            if l_runtime_status is None:
+                l_runtime_status = m.runtime_status
+            l_runtime_status.append(e)
         elif t == 26:
             n = b[i]
             i += 1
@@ -9908,9 +10181,8 @@ def decode_PurgeInstanceFilter(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('runtime_status')
-            if x is None:
-                x = d['runtime_status'] = []
+            if l_runtime_status is None:
+                l_runtime_status = m.runtime_status
             while i < j:
                 v = b[i]
                 i += 1
@@ -9920,7 +10192,7 @@ def decode_PurgeInstanceFilter(b, i, end, r, m=None):
                 e = _values_OrchestrationStatus.get(v)
                 if e is None:
                     e = OrchestrationStatus.try_value(v)
-                x.append(e)
+                l_runtime_status.append(e)
             if i != j:
                 raise DecodeError('cut short')
         else:
@@ -9928,7 +10200,11 @@ def decode_PurgeInstanceFilter(b, i, end, r, m=None):
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 24, 26}:
-                    i = overlong(PurgeInstanceFilter, decode_PurgeInstanceFilter, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_PurgeInstanceFilter, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -9940,10 +10216,7 @@ def decode_PurgeInstanceFilter(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(PurgeInstanceFilter)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -9955,14 +10228,14 @@ def encode_PurgeInstanceFilter(m):
     v = get('created_time_from')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\n')
             add(size(len(e)))
             add(e)
     v = get('created_time_to')
     if v is not None:
         e = encode_Timestamp(v)
-        if e or v._serialized_on_wire:
+        if e or v._serialized_on_wire or present(v):
             add(b'\x12')
             add(size(len(e)))
             add(e)
@@ -9979,19 +10252,17 @@ def encode_PurgeInstanceFilter(m):
 
 
 def init_PurgeInstancesResponse(self, deleted_instance_count=None, is_complete=None):
-    d = fields(self)
     if deleted_instance_count is not None:
-        d['deleted_instance_count'] = deleted_instance_count
+        self.deleted_instance_count = deleted_instance_count
     if is_complete is not None:
-        d['is_complete'] = is_complete
+        self.is_complete = is_complete
 
 
 def decode_PurgeInstancesResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(PurgeInstancesResponse)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -10010,7 +10281,7 @@ def decode_PurgeInstancesResponse(b, i, end, r, m=None):
                 else:
                     v, i = varint(b, i, v)
                     v = signed32(v)
-            d['deleted_instance_count'] = v
+            m.deleted_instance_count = v
         elif t == 18:
             n = b[i]
             i += 1
@@ -10022,14 +10293,17 @@ def decode_PurgeInstancesResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            u = wrapped(b, i, j, r, d, 'is_complete', 'bool', b'\x12', u)
+            u = wrapped(b, i, j, r, fields(m), 'is_complete', 'bool', b'\x12', u)
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {8, 18}:
-                    i = overlong(PurgeInstancesResponse, decode_PurgeInstancesResponse, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_PurgeInstancesResponse, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -10041,10 +10315,7 @@ def decode_PurgeInstancesResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(PurgeInstancesResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -10068,17 +10339,16 @@ def encode_PurgeInstancesResponse(m):
 
 
 def init_GetWorkItemsRequest(self, capabilities=None):
-    d = fields(self)
     if capabilities is not None:
-        d['capabilities'] = capabilities
+        self.capabilities = capabilities
 
 
 def decode_GetWorkItemsRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(GetWorkItemsRequest)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+    l_capabilities = None
     u = None
     while i < end:
         t = b[i]
@@ -10092,10 +10362,9 @@ def decode_GetWorkItemsRequest(b, i, end, r, m=None):
             e = _values_WorkerCapability.get(v)
             if e is None:
                 e = WorkerCapability.try_value(v)
-            x = d.get('capabilities')
-            if x is None:
-                x = d['capabilities'] = []
-            x.append(e)
+            if l_capabilities is None:
+                l_capabilities = m.capabilities
+            l_capabilities.append(e)
         elif t == 34:
             n = b[i]
             i += 1
@@ -10107,9 +10376,8 @@ def decode_GetWorkItemsRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('capabilities')
-            if x is None:
-                x = d['capabilities'] = []
+            if l_capabilities is None:
+                l_capabilities = m.capabilities
             while i < j:
                 v = b[i]
                 i += 1
@@ -10119,7 +10387,7 @@ def decode_GetWorkItemsRequest(b, i, end, r, m=None):
                 e = _values_WorkerCapability.get(v)
                 if e is None:
                     e = WorkerCapability.try_value(v)
-                x.append(e)
+                l_capabilities.append(e)
             if i != j:
                 raise DecodeError('cut short')
         else:
@@ -10127,7 +10395,10 @@ def decode_GetWorkItemsRequest(b, i, end, r, m=None):
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {32, 34}:
-                    i = overlong(GetWorkItemsRequest, decode_GetWorkItemsRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_GetWorkItemsRequest, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -10139,10 +10410,7 @@ def decode_GetWorkItemsRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(GetWorkItemsRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -10166,19 +10434,16 @@ def encode_GetWorkItemsRequest(m):
 def init_WorkItem(self, workflow_request=None, activity_request=None, health_ping=None, completion_token=None):
     d = fields(self)
     if workflow_request is not None:
-        fields(workflow_request).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'request')
         d['_group_current'] = _set_WorkItem_workflow_request
         d['workflow_request'] = workflow_request
     if activity_request is not None:
-        fields(activity_request).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'request')
         d['_group_current'] = _set_WorkItem_activity_request
         d['activity_request'] = activity_request
     if health_ping is not None:
-        fields(health_ping).pop('_serialized_on_wire', None)
         if '_group_current' in d:
             one_of_only(self, 'request')
         d['_group_current'] = _set_WorkItem_health_ping
@@ -10281,7 +10546,13 @@ def decode_WorkItem(b, i, end, r, m=None):
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18, 50, 82}:
-                    i = overlong(WorkItem, decode_WorkItem, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(d, b, u)
+                        u = None
+                    if m is None:
+                        m = new(WorkItem)
+                        set_fields(m, d)
+                    i = overlong(decode_WorkItem, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -10341,10 +10612,9 @@ def init_HealthPing(self):
 
 def decode_HealthPing(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(HealthPing)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -10360,10 +10630,7 @@ def decode_HealthPing(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(HealthPing)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -10377,10 +10644,9 @@ def init_CompleteTaskResponse(self):
 
 def decode_CompleteTaskResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(CompleteTaskResponse)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -10396,10 +10662,7 @@ def decode_CompleteTaskResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(CompleteTaskResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -10408,30 +10671,29 @@ def encode_CompleteTaskResponse(m):
 
 
 def init_RerunWorkflowFromEventRequest(self, source_instance_id=None, event_id=None, new_instance_id=None, input=None, overwrite_input=None, new_child_workflow_instance_id=None, router=None):
-    d = fields(self)
     if source_instance_id is not None:
-        d['source_instance_id'] = source_instance_id
+        self.source_instance_id = source_instance_id
     if event_id is not None:
-        d['event_id'] = event_id
+        self.event_id = event_id
     if new_instance_id is not None:
-        d['new_instance_id'] = new_instance_id
+        self.new_instance_id = new_instance_id
     if input is not None:
-        d['input'] = input
+        self.input = input
     if overwrite_input is not None:
-        d['overwrite_input'] = overwrite_input
+        self.overwrite_input = overwrite_input
     if new_child_workflow_instance_id is not None:
-        d['new_child_workflow_instance_id'] = new_child_workflow_instance_id
+        self.new_child_workflow_instance_id = new_child_workflow_instance_id
     if router is not None:
-        fields(router).pop('_serialized_on_wire', None)
-        d['router'] = router
+        self.router = router
 
 
 def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(RerunWorkflowFromEventRequest)
+        seen = 0
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+        seen = -1
     u = None
     while i < end:
         t = b[i]
@@ -10447,7 +10709,7 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['source_instance_id'] = b[i:j].decode()
+            m.source_instance_id = b[i:j].decode()
             i = j
         elif t == 16:
             v = b[i]
@@ -10455,7 +10717,7 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
             if v > 127:
                 v, i = varint(b, i, v)
                 v &= 0xffffffff
-            d['event_id'] = v
+            m.event_id = v
         elif t == 26:
             n = b[i]
             i += 1
@@ -10467,7 +10729,7 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['new_instance_id'] = b[i:j].decode()
+            m.new_instance_id = b[i:j].decode()
             i = j
         elif t == 34:
             n = b[i]
@@ -10475,9 +10737,9 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
                 i += 1
                 j = i + n
                 if n > 1 and b[i] == 10 and b[i + 1] == n - 2:
-                    d['input'] = b[i + 2:j].decode()
+                    m.input = b[i + 2:j].decode()
                 else:
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
             else:
                 c = b[i + 1]
                 if c < 128:
@@ -10485,20 +10747,20 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
                     n += (c << 7) - 131
                     j = i + n + 3
                     if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7:
-                        d['input'] = b[i + 3:j].decode()
+                        m.input = b[i + 3:j].decode()
                     else:
-                        u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                        u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
                 else:
                     n, i = length(b, i + 1, n)
                     j = i + n
-                    u = wrapped(b, i, j, r, d, 'input', 'str', b'"', u)
+                    u = wrapped(b, i, j, r, fields(m), 'input', 'str', b'"', u)
             i = j
         elif t == 40:
             v = b[i]
             i += 1
             if v > 127:
                 v, i = varint(b, i, v)
-            d['overwrite_input'] = v != 0
+            m.overwrite_input = v != 0
         elif t == 50:
             n = b[i]
             i += 1
@@ -10510,7 +10772,7 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['new_child_workflow_instance_id'] = b[i:j].decode()
+            m.new_child_workflow_instance_id = b[i:j].decode()
             i = j
         elif t == 58:
             n = b[i]
@@ -10523,14 +10785,22 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['router'] = decode_TaskRouter(b, i, j, r - 1, d.get('router'))
+            if seen & 64:
+                m.router = decode_TaskRouter(b, i, j, r - 1, fields(m).get('router'))
+            else:
+                m.router = decode_TaskRouter(b, i, j, r - 1)
+                seen |= 64
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 16, 26, 34, 40, 50, 58}:
-                    i = overlong(RerunWorkflowFromEventRequest, decode_RerunWorkflowFromEventRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_RerunWorkflowFromEventRequest, m, b, i, t, end, r)
+                    seen = -1
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -10542,10 +10812,7 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(RerunWorkflowFromEventRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -10602,17 +10869,15 @@ def encode_RerunWorkflowFromEventRequest(m):
 
 
 def init_RerunWorkflowFromEventResponse(self, new_instance_id=None):
-    d = fields(self)
     if new_instance_id is not None:
-        d['new_instance_id'] = new_instance_id
+        self.new_instance_id = new_instance_id
 
 
 def decode_RerunWorkflowFromEventResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(RerunWorkflowFromEventResponse)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -10628,14 +10893,17 @@ def decode_RerunWorkflowFromEventResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['new_instance_id'] = b[i:j].decode()
+            m.new_instance_id = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(RerunWorkflowFromEventResponse, decode_RerunWorkflowFromEventResponse, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_RerunWorkflowFromEventResponse, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -10647,10 +10915,7 @@ def decode_RerunWorkflowFromEventResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(RerunWorkflowFromEventResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -10672,19 +10937,17 @@ def encode_RerunWorkflowFromEventResponse(m):
 
 
 def init_ListInstanceIDsRequest(self, continuation_token=None, page_size=None):
-    d = fields(self)
     if continuation_token is not None:
-        d['continuation_token'] = continuation_token
+        self.continuation_token = continuation_token
     if page_size is not None:
-        d['page_size'] = page_size
+        self.page_size = page_size
 
 
 def decode_ListInstanceIDsRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ListInstanceIDsRequest)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -10700,7 +10963,7 @@ def decode_ListInstanceIDsRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['continuation_token'] = b[i:j].decode()
+            m.continuation_token = b[i:j].decode()
             i = j
         elif t == 16:
             v = b[i]
@@ -10708,13 +10971,16 @@ def decode_ListInstanceIDsRequest(b, i, end, r, m=None):
             if v > 127:
                 v, i = varint(b, i, v)
                 v &= 0xffffffff
-            d['page_size'] = v
+            m.page_size = v
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 16}:
-                    i = overlong(ListInstanceIDsRequest, decode_ListInstanceIDsRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ListInstanceIDsRequest, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -10726,10 +10992,7 @@ def decode_ListInstanceIDsRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ListInstanceIDsRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -10755,19 +11018,18 @@ def encode_ListInstanceIDsRequest(m):
 
 
 def init_ListInstanceIDsResponse(self, instance_ids=None, continuation_token=None):
-    d = fields(self)
     if instance_ids is not None:
-        d['instance_ids'] = instance_ids
+        self.instance_ids = instance_ids
     if continuation_token is not None:
-        d['continuation_token'] = continuation_token
+        self.continuation_token = continuation_token
 
 
 def decode_ListInstanceIDsResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(ListInstanceIDsResponse)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+    l_instance_ids = None
     u = None
     while i < end:
         t = b[i]
@@ -10783,10 +11045,9 @@ def decode_ListInstanceIDsResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('instance_ids')
-            if x is None:
-                x = d['instance_ids'] = []
-            x.append(b[i:j].decode())
+            if l_instance_ids is None:
+                l_instance_ids = m.instance_ids
+            l_instance_ids.append(b[i:j].decode())
             i = j
         elif t == 18:
             n = b[i]
@@ -10799,14 +11060,17 @@ def decode_ListInstanceIDsResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['continuation_token'] = b[i:j].decode()
+            m.continuation_token = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10, 18}:
-                    i = overlong(ListInstanceIDsResponse, decode_ListInstanceIDsResponse, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_ListInstanceIDsResponse, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -10818,10 +11082,7 @@ def decode_ListInstanceIDsResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(ListInstanceIDsResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -10850,17 +11111,15 @@ def encode_ListInstanceIDsResponse(m):
 
 
 def init_GetInstanceHistoryRequest(self, instance_id=None):
-    d = fields(self)
     if instance_id is not None:
-        d['instance_id'] = instance_id
+        self.instance_id = instance_id
 
 
 def decode_GetInstanceHistoryRequest(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(GetInstanceHistoryRequest)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
     u = None
     while i < end:
         t = b[i]
@@ -10876,14 +11135,17 @@ def decode_GetInstanceHistoryRequest(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            d['instance_id'] = b[i:j].decode()
+            m.instance_id = b[i:j].decode()
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(GetInstanceHistoryRequest, decode_GetInstanceHistoryRequest, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_GetInstanceHistoryRequest, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -10895,10 +11157,7 @@ def decode_GetInstanceHistoryRequest(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(GetInstanceHistoryRequest)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 
@@ -10920,17 +11179,16 @@ def encode_GetInstanceHistoryRequest(m):
 
 
 def init_GetInstanceHistoryResponse(self, events=None):
-    d = fields(self)
     if events is not None:
-        d['events'] = events
+        self.events = events
 
 
 def decode_GetInstanceHistoryResponse(b, i, end, r, m=None):
     if m is None:
-        d = {}
+        m = new(GetInstanceHistoryResponse)
     else:
-        d = fields(m)
-        d.pop('_serialized_on_wire', None)
+        fields(m).pop('_serialized_on_wire', None)
+    l_events = None
     u = None
     while i < end:
         t = b[i]
@@ -10946,17 +11204,19 @@ def decode_GetInstanceHistoryResponse(b, i, end, r, m=None):
                 else:
                     n, i = length(b, i, n)
             j = i + n
-            x = d.get('events')
-            if x is None:
-                x = d['events'] = []
-            x.append(decode_HistoryEvent(b, i, j, r - 1))
+            if l_events is None:
+                l_events = m.events
+            l_events.append(decode_HistoryEvent(b, i, j, r - 1))
             i = j
         else:
             s = i - 1
             if t > 127:
                 t, i = short_varint(b, i, t)
                 if t in {10}:
-                    i = overlong(GetInstanceHistoryResponse, decode_GetInstanceHistoryResponse, d, b, i, t, end, r)
+                    if u is not None:
+                        keep(fields(m), b, u)
+                        u = None
+                    i = overlong(decode_GetInstanceHistoryResponse, m, b, i, t, end, r)
                     continue
             if t < 8:
                 raise DecodeError(NUMBER_ZERO)
@@ -10968,10 +11228,7 @@ def decode_GetInstanceHistoryResponse(b, i, end, r, m=None):
     if i != end:
         raise DecodeError('cut short')
     if u is not None:
-        keep(d, b, u)
-    if m is None:
-        m = new(GetInstanceHistoryResponse)
-        set_fields(m, d)
+        keep(fields(m), b, u)
     return m
 
 

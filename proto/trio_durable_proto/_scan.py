@@ -27,12 +27,26 @@ Payloads are the JSON text or None. An origin is the field number in TimerCreate
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from typing import Any
 
 from . import _fast
 from ._messages import Timestamp
-from ._wire import MAX_DEPTH, DecodeError, length, short_varint, signed32, skip, varint, wrapper
+from ._wire import (
+    MAX_DEPTH,
+    MINUS_ONE,
+    TWO,
+    DecodeError,
+    length,
+    short_varint,
+    signed32,
+    skip,
+    stamp_11,
+    stamp_12,
+    varint,
+    wrapper,
+)
 
 Span = tuple[int, int]
 """Where something begins and ends in a buffer."""
@@ -69,6 +83,9 @@ def scan(data: bytes, spans: Iterable[Span]) -> list[Scanned]:
                     if c < 128:
                         event_id += (c << 7) - 128
                         i += 1
+                    elif data[i - 1 : i + 9] == MINUS_ONE:
+                        event_id = -1
+                        i += 9
                     else:
                         event_id, i = varint(data, i, event_id)
                         event_id = signed32(event_id)
@@ -134,6 +151,8 @@ def scan(data: bytes, spans: Iterable[Span]) -> list[Scanned]:
                         else:
                             b = _text(data, k, j)
                         k = j
+                if k < stop and data[k] == 26 and data[k + 1] < 128:  # taskExecutionId, passed over
+                    k += data[k + 1] + 2
                 if k == stop or _passes(data, k, stop, 18):
                     add((t >> 3, event_id, a, b))
                 else:
@@ -192,8 +211,14 @@ def scan(data: bytes, spans: Iterable[Span]) -> list[Scanned]:
                     k += 2
                     if n > 127:
                         n, k = length(data, k, n)
-                    b = _text(data, k, k + n)
-                    k += n
+                    j = k + n
+                    if 1 < n < 128 and data[k] == 10 and data[k + 1] == n - 2:
+                        b = data[k + 2 : j].decode()
+                    elif 130 < n < 16384 and data[k] == 10 and data[k + 1] + (data[k + 2] << 7) == n + 125:
+                        b = data[k + 3 : j].decode() if data[k + 1] > 127 else _text(data, k, j)
+                    else:
+                        b = _text(data, k, j)
+                    k = j
                 add((17, event_id, a, b) if k == stop else _slow(data, start, end))
             elif t == 106:  # a timer fired
                 a = 0
@@ -209,12 +234,32 @@ def scan(data: bytes, spans: Iterable[Span]) -> list[Scanned]:
                         a, k = varint(data, k, a)
                         a = signed32(a)
                 add((13, event_id, a, b) if k == stop else _slow(data, start, end))
+            elif t == 98:  # a timer was created
+                a = 0
+                b = None
+                k = i
+                if k < stop and data[k] == 10 and data[k + 1] < 128:
+                    k += data[k + 1] + 2
+                    a = _ns(data, i + 2, k)
+                if k < stop and data[k] == 18:  # its name, passed over
+                    n = data[k + 1]
+                    k += n + 2 if n < 128 else end
+                if k + 1 < stop:
+                    u = data[k]
+                    n = data[k + 1]
+                    if u == 34 and n == 0:
+                        b = (4, "")
+                        k += 2
+                    elif (u == 42 or u == 50 or u == 58) and n < 128 and data[k + 2] == 10 and data[k + 3] == n - 2:
+                        b = (u >> 3, data[k + 4 : k + n + 2].decode())
+                        k += n + 2
+                add((12, event_id, a, b) if k == stop else _slow(data, start, end))
             elif t == 114:  # a turn began
                 at = _ns(data, stamp + 2, stamp + 2 + data[stamp + 1]) if data[stamp] == 18 else 0
                 add((14, event_id, at, None) if i == stop else _slow(data, start, end))
             else:
                 add(_slow(data, start, end))
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, struct.error):
             add(_slow(data, start, end))
     return found
 
@@ -250,20 +295,21 @@ def _text(b: bytes, i: int, end: int) -> str:
 
 
 def _ns(b: bytes, i: int, end: int) -> int:
-    """The Timestamp b[i:end] in nanoseconds. The usual one has five bytes of seconds (the years 2004 to 3058)."""
-    if end - i > 6 and b[i] == 8 and b[i + 6] == 16 and b[i + 5] < 128:
-        c = b[i + 1]
-        d = b[i + 2]
-        e = b[i + 3]
-        f = b[i + 4]
-        if c > 127 and d > 127 and e > 127 and f > 127:
-            n = b[i + 7]
-            k = i + 8
-            if n > 127:
-                n, k = varint(b, k, n)
-            if k == end and n < 0x80000000:
-                # 0x10204080: the four continuation bits, where they land
-                return (c + (d << 7) + (e << 14) + (f << 21) + (b[i + 5] << 28) - 0x10204080) * 1_000_000_000 + n
+    """The Timestamp b[i:end] in nanoseconds."""
+    n = end - i
+    if n == 12 and b[i] == 8 and b[i + 6] == 16:
+        c, d, e, f, g, n = stamp_12(b, i)
+        seconds = TWO[c] + (TWO[d] << 14) + (e << 28)
+        nanos = TWO[f] + (TWO[g] << 14) + (n << 28)
+        if seconds < 0x800000000 and nanos < 0x80000000:
+            return seconds * 1_000_000_000 + nanos
+    elif n == 11 and b[i] == 8 and b[i + 6] == 16:
+        c, d, e, f, g = stamp_11(b, i)
+        if g < 0x8000:
+            seconds = TWO[c] + (TWO[d] << 14) + (e << 28)
+            nanos = TWO[f] + (TWO[g | 0x8000] << 14)
+            if seconds < 0x800000000 and nanos < 0x80000000:
+                return seconds * 1_000_000_000 + nanos
     return timestamp_ns(_read_timestamp(b, i, end, MAX_DEPTH))
 
 
@@ -271,7 +317,7 @@ def _slow(b: bytes, start: int, end: int) -> Scanned:
     """Decode the whole event and take from it what `scan` promises."""
     try:
         event = _read_event(b, start, end, MAX_DEPTH)
-    except IndexError:
+    except (IndexError, struct.error):
         raise DecodeError("HistoryEvent: cut short") from None
     except ValueError as error:
         raise DecodeError(f"HistoryEvent: {error}") from None

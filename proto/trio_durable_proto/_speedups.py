@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import copy
 import io
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -89,8 +90,6 @@ def _install(cls: Any, construct: Any, read: Any, write: Any) -> None:
 
     def setattr_(self: Any, name: str, value: Any) -> None:
         d = _fields(self)
-        if isinstance(value, Message):
-            _fields(value).pop("_serialized_on_wire", None)
         group = groups.get(name)
         if group is not None:
             current = d.get("_group_current")
@@ -103,8 +102,6 @@ def _install(cls: Any, construct: Any, read: Any, write: Any) -> None:
                 return
             d["_group_current"] = {group: name}
         d[name] = value
-        if name != "_serialized_on_wire":
-            d.pop("_serialized_on_wire", None)
 
     def parse(self: Any, data: bytes) -> Any:
         """Merge the fields that `data` holds into this message; raises DecodeError."""
@@ -145,7 +142,7 @@ def _install(cls: Any, construct: Any, read: Any, write: Any) -> None:
     construct.__annotations__ = dict(cls.__init__.__annotations__)
     cls.__init__ = construct
     cls.__getattribute__ = object.__getattribute__
-    cls.__setattr__ = setattr_
+    cls.__setattr__ = setattr_ if groups else object.__setattr__
     cls._Message__raw_get = raw_get
     cls.parse, cls.load, cls.FromString = parse, load, classmethod(from_string)
     cls.__bytes__ = cls.SerializeToString = to_bytes
@@ -170,7 +167,7 @@ def merge(read: Any, cls: Any, data: bytes, message: Any) -> Any:
     """Run a generated reader over the whole of `data`; every way in which it can fail becomes DecodeError."""
     try:
         return read(data, 0, len(data), MAX_DEPTH, message)
-    except IndexError:
+    except (IndexError, struct.error):
         raise DecodeError(f"{cls.__name__}: cut short") from None
     except UnicodeDecodeError as error:
         raise DecodeError(f"{cls.__name__}: a string is not UTF-8 ({error.reason})") from None

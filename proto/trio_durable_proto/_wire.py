@@ -12,6 +12,7 @@ What is refused, and what is let pass, is what google protobuf's C core (upb) do
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from betterproto import Message
@@ -77,6 +78,22 @@ def length(b: bytes, i: int, v: int) -> tuple[int, int]:
     raise DecodeError("a field's size is 2 GiB or more")
 
 
+NOT_TWO = 1 << 40
+"""What TWO holds for two bytes that do not both continue: so large that any sum with it is out of range."""
+
+TWO = [NOT_TWO] * 65536
+"""Two bytes of a varint, read as one little-endian number, which are not its last: the 14 bits that they carry."""
+for _high in range(128):
+    TWO[0x8080 + (_high << 8) : 0x8100 + (_high << 8)] = range(_high << 7, (_high + 1) << 7)
+
+stamp_12: Any = struct.Struct("<xHHBxHHB").unpack_from
+"""A timestamp of 12 bytes: five of seconds (the years 2004 to 3058) and five of nanoseconds. The usual one."""
+stamp_11: Any = struct.Struct("<xHHBxHH").unpack_from
+"""A timestamp of 11 bytes: four of nanoseconds, which happens once in four."""
+event_stamp: Any = struct.Struct("<HBHHBBHHB").unpack_from
+"""The same with all else that stands in its field: tag and size, and the tags of both its fields."""
+
+
 def signed32(v: int) -> int:
     """The low 32 bits as a signed number: how int32 and enum fields read a varint."""
     return (v & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
@@ -87,6 +104,8 @@ def signed64(v: int) -> int:
     return (v ^ 0x8000000000000000) - 0x8000000000000000
 
 
+MINUS_ONE = b"\xff" * 9 + b"\x01"
+"""-1 as a varint: the id of every event that confirms no action."""
 NUMBER_ZERO = "a field of number 0"
 
 
@@ -144,16 +163,14 @@ def skip_group(b: bytes, i: int, t: int, end: int, r: int) -> int:
     return i
 
 
-def overlong(cls: Any, decode: Any, d: dict[str, Any], b: bytes, i: int, t: int, end: int, r: int) -> int:
+def overlong(read: Any, message: Any, b: bytes, i: int, t: int, end: int, r: int) -> int:
     """Read a known field whose tag `t` (< 128) came in more bytes than it needs; returns where the field ends.
 
     Nobody writes such tags, but the C core reads them. The field is put into canonical form and merged.
     """
     stop = skip(b, i, t, end, r)
-    message = new(cls)
-    set_fields(message, d)
     piece = bytes((t,)) + b[i:stop]
-    decode(piece, 0, len(piece), r, message)
+    read(piece, 0, len(piece), r, message)
     return stop
 
 
@@ -306,6 +323,29 @@ def unsigned(n: int) -> bytes:
     return bytes(out)
 
 
+SPREAD = [n & 127 | (n & 16256) << 1 | 0x8080 for n in range(16384)]
+"""14 bits as two bytes of a varint, neither of which is the last: TWO backwards."""
+
+_stamp_12 = struct.Struct("<BHHBBHHB").pack
+_stamp_11 = struct.Struct("<BHHBBHH").pack
+
+
+def timestamp(seconds: int, nanos: int) -> bytes:
+    """The bytes of a Timestamp without unknown fields."""
+    if 0x10000000 <= seconds < 0x800000000:
+        if 0x10000000 <= nanos < 0x80000000:
+            return _stamp_12(
+                8, SPREAD[seconds & 16383], SPREAD[seconds >> 14 & 16383], seconds >> 28,
+                16, SPREAD[nanos & 16383], SPREAD[nanos >> 14 & 16383], nanos >> 28,
+            )
+        if 0x200000 <= nanos < 0x10000000:
+            return _stamp_11(
+                8, SPREAD[seconds & 16383], SPREAD[seconds >> 14 & 16383], seconds >> 28,
+                16, SPREAD[nanos & 16383], SPREAD[nanos >> 14] ^ 0x8000,
+            )
+    return (b"\x08" + int64(seconds) if seconds else b"") + (b"\x10" + int32(nanos) if nanos else b"")
+
+
 def int32(n: int) -> bytes:
     """The varint of an int32 or enum field; raises EncodeError out of range."""
     if 0 <= n < 16384:
@@ -350,6 +390,16 @@ def bytes_of(value: bytes) -> bytes:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     raise TypeError(f"expected bytes, got {value!r}")
+
+
+def present(message: Any) -> bool:
+    """Whether anything was assigned in a message that the class made when an unset field was read.
+
+    Lists, dicts and messages may only have been read; if there were anything in them, there would be bytes to write.
+    """
+    return any(
+        not (name[0] == "_" or isinstance(value, list | dict | Message)) for name, value in fields(message).items()
+    )
 
 
 def one_of_only(message: object, group: str) -> None:

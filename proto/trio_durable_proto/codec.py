@@ -15,6 +15,7 @@ them. `split` and `scan` look only at what they return: what they pass over may 
 from __future__ import annotations
 
 import gc
+import struct
 from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
@@ -82,7 +83,7 @@ def decode_at(cls: type[M], data: bytes, start: int, stop: int) -> M:
     """The message of type `cls` (one of ours) that `data[start:stop]` holds. Raises DecodeError."""
     try:
         message: M = _READ[cls](data, start, stop, MAX_DEPTH)
-    except IndexError:
+    except (IndexError, struct.error):
         raise DecodeError(f"{cls.__name__}: cut short") from None
     except ValueError as error:
         raise DecodeError(f"{cls.__name__}: {error}") from None
