@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ def no_asyncio_loop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def tls_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A private CA, a server's certificate for localhost and 127.0.0.1, a client's certificate, another CA."""
     folder: Path = tmp_path_factory.mktemp("tls")
     ca, other = trustme.CA(), trustme.CA()
@@ -40,7 +39,7 @@ def tls_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, An
         cert.private_key_pem.write_to_path(names[f"{name}_key"])
         for index, part in enumerate(cert.cert_chain_pems):
             part.write_to_path(names[name], append=index > 0)
-    yield names
+    return names
 
 
 @pytest.fixture

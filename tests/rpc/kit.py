@@ -14,6 +14,7 @@ from typing import Any
 import trio
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.exceptions import GRPCError
+
 from trio_durable._rpc import serve
 
 PEER = "/trio.durable.test.Peer/"
@@ -218,5 +219,5 @@ def free_address() -> tuple[socket.socket, int]:
 async def eventually(condition: Callable[[], Any], seconds: float = 5) -> None:
     """Let other tasks run until `condition` holds; for what happens in another process or thread."""
     with trio.fail_after(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 it may hold in another process or thread
             await trio.sleep(0.002)

@@ -1,5 +1,7 @@
 """Peers that are broken or mean, at either end: one connection may end, the server and the channel go on."""
 
+# ruff: noqa: PT012 the block that fails is an `async with`
+
 from __future__ import annotations
 
 import os
@@ -7,6 +9,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -44,7 +47,8 @@ class RawClient:
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
-        self.h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8", validate_outbound_headers=False))
+        config = H2Configuration(client_side=True, header_encoding="utf-8", validate_outbound_headers=False)
+        self.h2 = H2Connection(config)
         self.h2.initiate_connection()
         self.events: list[Any] = []
 
@@ -86,7 +90,7 @@ GARBAGE = {
     "random": os.urandom(100_000),
     "zeros": bytes(5000),
     "preface then random": PREFACE + os.urandom(100_000),
-    "an oversized frame": PREFACE + struct.pack(">I", 20_000 << 8 | 0)[0:4] + b"\0" + struct.pack(">I", 1) + bytes(20_000),
+    "an oversized frame": PREFACE + (20_000).to_bytes(3, "big") + b"\0\0" + struct.pack(">I", 1) + bytes(20_000),
     "data on no stream": PREFACE + b"\0\0\1\0\0" + struct.pack(">I", 1) + b"x",
     "headers that do not decode": PREFACE + b"\0\0\4\1\4" + struct.pack(">I", 1) + b"\xff\xff\xff\xff",
     "headers that are not ascii": PREFACE + b"\0\0\6\1\5" + struct.pack(">I", 1) + b"\x00\x01\xc3\x01\xa9\x82",
@@ -114,7 +118,7 @@ async def test_the_server_outlives_garbage(name: str) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 255), st.integers(0, 9), st.binary(max_size=40)), max_size=12))
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 255), st.integers(0, 9), st.binary(max_size=40)), max_size=9))
 async def test_the_server_outlives_any_frames(frames: list[tuple[int, int, int, bytes]]) -> None:
     data = PREFACE
     for kind, flags, stream_id, body in frames:
@@ -243,7 +247,7 @@ async def test_a_peer_that_does_not_read_its_answers() -> None:
         ({"grpc-timeout": "soon"}, {"grpc-status": "13"}),
         ({"grpc-timeout": "99999999H"}, {":status": "200"}),
         ({"grpc-timeout": "0n"}, {"grpc-status": "4"}),
-        ({"x-bin": "!!!"}, {"grpc-status": "13"}),
+        ({"x-bin": "a"}, {"grpc-status": "13"}),
     ],
 )
 async def test_bad_requests(change: dict[str, str], expected: dict[str, str]) -> None:
@@ -295,10 +299,8 @@ class Door:
         await self._manager.__aexit__(*exc)
 
     async def _play(self, stream: trio.SocketStream) -> None:
-        try:
+        with suppress(trio.BrokenResourceError):
             await self.answer(stream)
-        except trio.BrokenResourceError:
-            pass
 
 
 def server_h2() -> H2Connection:
@@ -346,9 +348,10 @@ async def test_servers_that_are_no_servers() -> None:
     assert (status, "connect_timeout" in text) == (Status.UNAVAILABLE, True)
 
 
-async def respond(
-    stream: trio.SocketStream, first: list[tuple[str, str]] | None, body: bytes | None, last: list[tuple[str, str]] | None
-) -> None:
+Fields = list[tuple[str, str]]
+
+
+async def respond(stream: trio.SocketStream, first: Fields | None, body: bytes | None, last: Fields | None) -> None:
     h2c = server_h2()
     stream_id = await one_request(stream, h2c)
     if first is not None:

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from tests.rpc.kit import Service, eventually, peer_process, serving
-from trio_durable._rpc import server_tls, serve
+from trio_durable._rpc import serve, server_tls
 
 pytestmark = pytest.mark.peer
 

@@ -4,6 +4,8 @@ Prints {"port": N} when it listens.  Commands: {"do": "events"} prints and forge
 {"do": "stop", "grace": s} stops the server; end of input ends the process.
 """
 
+# ruff: noqa: ASYNC230 asyncio, at start-up, before there is anything to block
+
 import asyncio
 import json
 import sys
@@ -57,7 +59,8 @@ class Handlers(grpc.GenericRpcHandler):
         raise RuntimeError("the handler broke")
 
     async def Metadata(self, request, context):
-        seen = [[key, value.hex() if isinstance(value, bytes) else value] for key, value in context.invocation_metadata()]
+        pairs = context.invocation_metadata()
+        seen = [[key, value.hex() if isinstance(value, bytes) else value] for key, value in pairs]
         await context.send_initial_metadata((("x-initial", "one"), ("x-initial-bin", b"\x00\xff")))
         context.set_trailing_metadata((("x-trailing", "two"), ("x-trailing-bin", b"\x01\x02\x03")))
         return json.dumps(seen).encode()
