@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import trio_durable_proto as pb
 from trio_durable._core import actions as ac
 from trio_durable._core import events as ev
 from trio_durable._core.events import Status
-from trio_durable._rpc import GRPCError, Stub
+from trio_durable._rpc import Stub
 from trio_durable._wire.requests import (
     Activity,
     ActivityResult,
