@@ -79,7 +79,7 @@ def _delattr(obj: Any, name: str, /) -> None:
 
 def _hash(obj: Any, /) -> int:
     """The builtin's answer for numbers and for classes with a `__hash__`; a stable one for text and time."""
-    method = type(obj).__hash__
+    method: Any = type(obj).__hash__
     if obj is None:
         return 0x7DB1A5
     if method is str.__hash__:

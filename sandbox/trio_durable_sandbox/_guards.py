@@ -27,7 +27,7 @@ from types import (
 from typing import Any
 
 from ._names import ModuleName
-from ._policy import MEMBERS, REMEDIES
+from ._policy import MEMBERS, REMEDIES, words
 from ._replace_values import DATETIME_CLASS_METHODS, datetime_descriptor, datetime_member
 from ._standins import BY_VALUE, StandIn, rule_for, stand_in
 from ._state import MARK, get_run, refuse
@@ -37,7 +37,7 @@ _PATH_MEMBERS: dict[Any, str] = {}
 
 for _type, _, _members in MEMBERS:
     if _type == "pathlib.Path":
-        for _name in _members.split():
+        for _name in words(_members):
             _found = inspect.getattr_static(pathlib.Path, _name, None)
             if _found is not None:
                 _PATH_MEMBERS[getattr(_found, "__func__", _found)] = _name
@@ -109,7 +109,7 @@ def _builtin(obj: Any, name: str, value: Any) -> Any:
         if made is not None:
             return made
         if value.__name__ == "__subclasses__":
-            return _refusing(f"{owner.__name__}.__subclasses__", REMEDIES["memory"], value)
+            return _refusing(f"{getattr(owner, '__name__', owner)}.__subclasses__", REMEDIES["memory"], value)
     elif isinstance(owner, ModuleType):
         return _by_value(value)
     try:
@@ -150,15 +150,15 @@ def _dict(obj: Any, name: str, value: dict[str, Any]) -> Any:
         return refuse(f"{type(obj).__name__}.{name}", REMEDIES["frames"], lambda: value)
     if name == "__dict__" and isinstance(obj, ModuleType):
         run = get_run()
-        if run is not None and not run.unsafe_depth and not MARK in value.get("__builtins__", ()):
+        if run is not None and not run.unsafe_depth and MARK not in value.get("__builtins__", ()):
             return MappingProxyType({key: clean(item) for key, item in value.items()})
     return value
 
 
 def _proxy(obj: Any, name: str, value: Any) -> Any:
-    if name == "__dict__" and isinstance(obj, type) and issubclass(obj, _datetime.date | pathlib.Path):
-        if obj.__module__ in ("datetime", "pathlib", "pathlib._local"):
-            return MappingProxyType({key: _member(obj, key, item) for key, item in value.items()})
+    of_type = name == "__dict__" and isinstance(obj, type) and issubclass(obj, _datetime.date | pathlib.Path)
+    if of_type and obj.__module__ in ("datetime", "pathlib", "pathlib._local"):
+        return MappingProxyType({key: _member(obj, key, item) for key, item in value.items()})
     return value
 
 

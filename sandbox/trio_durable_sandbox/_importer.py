@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, Final
 from ._builtins import BUILTINS
 from ._errors import SandboxLoadError
 from ._guards import clean
-from ._policy import PASSED
 from ._rewrite import imports_of, rewrite
 from ._standins import rule_for, stand_in
 
@@ -267,7 +266,7 @@ class Importer:
         else:
             source = spec.loader.get_source(spec.loader.name if hasattr(spec.loader, "name") else name)
             if source is None:
-                raise SandboxLoadError(f"module {name!r} has no source ({spec.origin}); the sandbox compiles from source")
+                raise SandboxLoadError(f"module {name!r} has no source ({spec.origin}) and the sandbox needs it")
             unit = self._unit(name, source, str(spec.origin), search)
         self.units[name] = unit
         return unit
@@ -276,7 +275,7 @@ class Importer:
         import ast
 
         tree = ast.parse(source, filename)
-        bound, found = imports_of(tree)
+        _, found = imports_of(tree)
         code = compile(rewrite(tree, name), filename, "exec", dont_inherit=True)
         linecache.getlines(filename)  # so that tracebacks made in a turn need no I/O
         unit = self.units[name] = Unit(name, filename, code, search, None)
@@ -323,7 +322,9 @@ def _is_users(spec: importlib.machinery.ModuleSpec) -> bool:
         return False
     if isinstance(spec.loader, importlib.machinery.ExtensionFileLoader):
         return False
-    places = [spec.origin] if spec.origin and spec.origin != "namespace" else list(spec.submodule_search_locations or ())
+    places = list(spec.submodule_search_locations or ())
+    if spec.origin and spec.origin != "namespace":
+        places = [spec.origin]
     for origin in places:
         folders = origin.replace("\\", "/").split("/")
         if "site-packages" in folders or "dist-packages" in folders or origin.startswith(_STDLIB):

@@ -17,6 +17,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+
+def words(text: str) -> tuple[str, ...]:
+    """The names in a text, separated by blanks."""
+    return tuple(text.split())
+
+
 REMEDIES: Mapping[str, str] = {
     "activity": "do it in an activity and await its result",
     "file": "read or write files in an activity and pass the content as its input or result",
@@ -107,7 +113,7 @@ RULES: tuple[Rule, ...] = (
              "host": "getpid getppid getuid geteuid getgid getegid getgroups getlogin getpgid getpgrp getsid uname "
                      "cpu_count process_cpu_count getloadavg times sysconf confstr getcwd getcwdb chdir umask "
                      "get_terminal_size ctermid ttyname getpriority sched_getaffinity",
-         }.items() for name in names.split()}),
+         }.items() for name in words(names)}),
     Rule("posix", "file", passes="fspath strerror"),
     Rule("nt", "file", passes="fspath strerror"),
     Rule("posixpath", "file", refuse="exists lexists isfile isdir islink ismount isjunction isdevdrive getsize "
@@ -131,7 +137,8 @@ RULES: tuple[Rule, ...] = (
                 "_current_exceptions settrace gettrace setprofile getprofile call_tracing setrecursionlimit "
                 "getrefcount getsizeof _debugmallocstats _clear_type_cache addaudithook audit displayhook excepthook "
                 "unraisablehook breakpointhook setswitchinterval getallocatedblocks setdlopenflags flags monitoring "
-                "set_asyncgen_hooks set_coroutine_origin_tracking_depth activate_stack_trampoline _xoptions warnoptions",
+                "set_asyncgen_hooks set_coroutine_origin_tracking_depth activate_stack_trampoline _xoptions "
+                "warnoptions",
          replaced="stdout stderr",
          remedies={name: key for key, names in {
              "modules": "modules meta_path path_hooks path_importer_cache path",
@@ -140,7 +147,7 @@ RULES: tuple[Rule, ...] = (
                        "gettrace getprofile monitoring call_tracing",
              "memory": "getrefcount getsizeof _debugmallocstats getallocatedblocks",
              "shared": "setrecursionlimit addaudithook setswitchinterval _clear_type_cache displayhook excepthook",
-         }.items() for name in names.split()}),
+         }.items() for name in words(names)}),
     # -- network
     Rule("socket", "net", passes="htonl htons ntohl ntohs inet_aton inet_ntoa inet_pton inet_ntop has_ipv6"),
     Rule("_socket", "net", passes="htonl htons ntohl ntohs inet_aton inet_ntoa inet_pton inet_ntop"),
@@ -178,7 +185,7 @@ RULES: tuple[Rule, ...] = (
     Rule("pty", "process"),
     Rule("concurrent.futures", "thread"),
     Rule("threading", "thread", passes="local", replaced="Lock RLock",
-         remedies={name: "lock" for name in ("Condition", "Semaphore", "BoundedSemaphore", "Event", "Barrier")}),
+         remedies=dict.fromkeys(("Condition", "Semaphore", "BoundedSemaphore", "Event", "Barrier"), "lock")),
     Rule("_thread", "thread", passes="_local", replaced="allocate_lock RLock"),
     Rule("queue", "queue"),
     Rule("_queue", "queue"),
@@ -274,27 +281,28 @@ FRAMES = "f_back f_globals f_locals f_builtins f_trace tb_frame gi_frame cr_fram
 INTERNALS = "__subclasses__ __loader__ __spec__ __getattribute__ __dict__ __self__ __module__"
 """Attributes that the guard looks at by the kind of object they are read from."""
 
-UNGUARDED = frozenset(
+UNGUARDED = frozenset(words(
     "get put post delete head patch index count pop append copy close join split read write send name path error "
     "main wait start stop run call check_call log info debug warning error exception critical update items keys "
-    "values data code request response connect state Event Lock Task Queue sample select test dumps loads".split()
-)
+    "values data code request response connect state Event Lock Task Queue sample select test dumps loads"
+))
 """Names too common in user code to look at each time, where an alias on a passed-through module is the only way
 to reach the refused function of that name. A line in the list of what is knowingly not stopped."""
 
 AUDITED: Mapping[str, tuple[str, str]] = {
     "open": ("open", "file"),
-    **{f"os.{name}": (f"os.{name}", "file") for name in (
+    **{f"os.{name}": (f"os.{name}", "file") for name in words(
         "listdir scandir mkdir rename remove rmdir chmod chown link symlink truncate utime walk fwalk chdir chflags "
-        "getxattr listxattr removexattr setxattr lockf lchown").split()},
-    **{f"os.{name}": (f"os.{name}", "process") for name in "system exec fork forkpty posix_spawn spawn startfile".split()},
+        "getxattr listxattr removexattr setxattr lockf lchown")},
+    **{f"os.{name}": (f"os.{name}", "process") for name in words(
+        "system exec fork forkpty posix_spawn spawn startfile")},
     **{f"os.{name}": (f"os.{name}", "signal") for name in ("kill", "killpg")},
     **{f"os.{name}": (f"os.{name}", "env") for name in ("putenv", "unsetenv")},
-    **{f"socket.{name}": (f"socket.{name}", "net") for name in (
+    **{f"socket.{name}": (f"socket.{name}", "net") for name in words(
         "bind connect getaddrinfo gethostbyaddr gethostbyname gethostname getnameinfo getservbyname getservbyport "
-        "sendmsg sendto sethostname __new__").split()},
-    **{f"shutil.{name}": (f"shutil.{name}", "file") for name in (
-        "chown copyfile copymode copystat copytree make_archive move rmtree unpack_archive").split()},
+        "sendmsg sendto sethostname __new__")},
+    **{f"shutil.{name}": (f"shutil.{name}", "file") for name in words(
+        "chown copyfile copymode copystat copytree make_archive move rmtree unpack_archive")},
     "glob.glob": ("glob.glob", "file"), "glob.glob/2": ("glob.glob", "file"),
     "tempfile.mkdtemp": ("tempfile.mkdtemp", "file"), "tempfile.mkstemp": ("tempfile.mkstemp", "file"),
     "subprocess.Popen": ("subprocess.Popen", "process"), "pty.spawn": ("pty.spawn", "process"),

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._guards import guarded_getattr
-from ._policy import REMEDIES
+from ._policy import REMEDIES, words
 from ._standins import REPLACEMENTS, replacement
 from ._state import active_run, get_run, refuse
 
@@ -136,7 +136,8 @@ def _in_pickle(real: ModuleType) -> dict[str, Any]:
     def loads(data: Any, /, **options: Any) -> Any:
         return Unpickler(io.BytesIO(data), **options).load()
 
-    return {"load": load, "loads": loads, "Unpickler": Unpickler, "_Unpickler": Unpickler, "_load": load, "_loads": loads}
+    made = {"load": load, "loads": loads, "Unpickler": Unpickler}
+    return {**made, **{f"_{name}": value for name, value in made.items()}}
 
 
 Unpickler.__module__ = "pickle"
@@ -181,7 +182,7 @@ class Logger(logging.Logger):
         finally:
             run.unsafe_depth -= 1
 
-    def getChild(self, suffix: str) -> logging.Logger:
+    def getChild(self, suffix: str) -> Logger:
         return _logger(self.__dict__["_real"].getChild(suffix).name)
 
     def setLevel(self, level: int | str) -> None:
@@ -206,7 +207,7 @@ class Logger(logging.Logger):
 _loggers: dict[str, Logger] = {}
 
 
-def _logger(name: str | None = None) -> logging.Logger:
+def _logger(name: str | None = None) -> Logger:
     key = "root" if name is None else str(name)
     made = _loggers.get(key)
     if made is None:
@@ -224,7 +225,7 @@ def _in_logging(real: ModuleType) -> dict[str, Any]:
         call.__module__ = "logging"
         return call
 
-    made = {name: level_function(name) for name in "debug info warning error exception critical log".split()}
+    made = {name: level_function(name) for name in words("debug info warning error exception critical log")}
     return {**made, "warn": made["warning"], "fatal": made["critical"], "getLogger": _logger}
 
 

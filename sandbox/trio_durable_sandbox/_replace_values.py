@@ -10,7 +10,7 @@ import uuid as _uuid
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ._policy import REMEDIES
+from ._policy import REMEDIES, words
 from ._standins import REPLACEMENTS, replacement
 from ._state import active_run, get_run, violation
 
@@ -90,7 +90,7 @@ class Random(_random.Random):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Random:
         # The C constructor seeds from the system when it is given nothing; `seed` below then decides.
-        return super().__new__(cls, 0)
+        return super().__new__(cls, 0)  # type: ignore[call-arg]
 
     def seed(self, a: Any = None, version: int = 2) -> None:
         if a is None:
@@ -113,11 +113,11 @@ def _restore(state: Any) -> Random:
 
 def _in_random(real: ModuleType) -> dict[str, Any]:
     made: dict[str, Any] = {"Random": Random}
-    for name in (
+    for name in words(
         "random uniform triangular randint choice randrange sample shuffle choices normalvariate lognormvariate "
         "expovariate vonmisesvariate gammavariate gauss betavariate binomialvariate paretovariate weibullvariate "
         "getstate setstate getrandbits randbytes"
-    ).split():
+    ):
         if hasattr(real, name):
             made[name] = _stream_method(name, getattr(real, name))
 

@@ -13,9 +13,9 @@ those of the source. What is rewritten:
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import Any, cast
 
-from ._policy import FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED
+from ._policy import FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED, words
 
 ATTRIBUTE, MUTABLE = "_td_attr", "_td_mutable"
 
@@ -24,13 +24,13 @@ def _guarded() -> frozenset[str]:
     names: set[str] = set()
     for rule in RULES:
         if rule.refuse != "*":
-            names.update(rule.refuse.split())
-        names.update(rule.replaced.split(), rule.remedies)
+            names.update(words(rule.refuse))
+        names.update(words(rule.replaced), rule.remedies)
         names.update(rule.module.split("."))
     names -= UNGUARDED | {"*"}
     for _, _, members in MEMBERS:
-        names.update(members.split())
-    names.update(FRAMES.split(), INTERNALS.split())
+        names.update(words(members))
+    names.update(words(FRAMES), words(INTERNALS))
     return frozenset(names)
 
 
@@ -95,7 +95,7 @@ class _Rewriter(ast.NodeTransformer):
         returns, node.returns = node.returns, None
         self.generic_visit(node)
         node.returns = returns
-        return node  # type: ignore[no-any-return]
+        return cast(ast.AST, node)
 
     visit_FunctionDef = visit_AsyncFunctionDef = _function
 
@@ -145,7 +145,7 @@ def imports_of(tree: ast.AST) -> tuple[frozenset[str], list[tuple[str, tuple[str
     return frozenset(bound), found
 
 
-def rewrite(tree: ast.AST, module: str | None) -> ast.AST:
+def rewrite(tree: Any, module: str | None) -> Any:
     """Rewrite a parsed module, or the argument of `eval` and `exec` (then `module` is None)."""
     bound, _ = imports_of(tree)
     return ast.fix_missing_locations(_Rewriter(module, bound).visit(tree))

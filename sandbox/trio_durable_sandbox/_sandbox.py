@@ -50,7 +50,10 @@ class Program:
             for part in self.qualname.split("."):
                 found = getattr(found, part)
         if isinstance(found, Refused):
-            found()
+            raise SandboxLoadError(
+                f"orchestrator {self.module}.{self.qualname} is {found!r}: it is made by something that is not "
+                "deterministic, such as a decorator; decorate activities with it instead"
+            )
         return found  # type: ignore[no-any-return]
 
 
@@ -112,7 +115,7 @@ class Sandbox:
         Raises:
             SandboxLoadError: for lambdas, nested functions, and functions without source.
         """
-        mode = mode or self.mode
+        mode = self.mode if mode is None else mode
         if mode not in _MODES:
             raise ValueError(f"mode must be one of {', '.join(_MODES)}; got {mode!r}")
         name = getattr(function, "__module__", None)
@@ -161,7 +164,7 @@ class Sandbox:
         self, instance_id: str, seed: bytes | str, now_ns: Callable[[], int], *, mode: Mode | None = None
     ) -> Run:
         """A run of one instance. `now_ns` gives the orchestration's clock: integer nanoseconds since 1970, UTC."""
-        return Run(self, mode or self.mode, instance_id, seed, now_ns)
+        return Run(self, self.mode if mode is None else mode, instance_id, seed, now_ns)
 
     @staticmethod
     def unsafe() -> Any:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ._policy import ALIASES, REMEDIES, RULES, Rule
+from ._policy import ALIASES, REMEDIES, RULES, Rule, words
 from ._state import Refused, active_run, refuse
 
 _RULES = {rule.module: rule for rule in RULES}
@@ -116,10 +116,10 @@ def stand_in_for(rule: Rule, module: str, name: str, value: Any) -> Any:
     if isinstance(value, ModuleType) and sys.modules.get(value.__name__) is value:
         return value if rule_for(value.__name__) is None else stand_in(value.__name__)
     inherited = rule.module != module
-    named = not inherited and (rule.refuse != "*" and name in rule.refuse.split() or name in rule.remedies)
-    if not named:
-        if rule.refuse != "*" or name in rule.passes.split() or _harmless(value) or name.startswith("__"):
-            return value
+    named = not inherited and (name in rule.remedies or (rule.refuse != "*" and name in words(rule.refuse)))
+    passed = rule.refuse != "*" or name in words(rule.passes) or name.startswith("__") or _harmless(value)
+    if passed and not named:
+        return value
     remedy = REMEDIES[rule.remedies.get(name, rule.remedy)]
     made = refused(f"{ALIASES.get(module, module)}.{name}", remedy, value)
     if made is not value:
@@ -186,8 +186,8 @@ def _refused_class(api: str, remedy: str, real: type) -> Any:
 def _construct(cls: type, real: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if cls is real:
         return real(*args, **kwargs)
-    instance = real.__new__(cls) if real.__new__ is object.__new__ else real.__new__(cls, *args, **kwargs)
-    return instance
+    make: Any = real.__new__
+    return make(cls) if make is object.__new__ else make(cls, *args, **kwargs)
 
 
 class RefusedObject:
@@ -235,13 +235,14 @@ def _operator(operation: Callable[..., Any]) -> Callable[..., Any]:
 def _fill() -> None:
     import operator
 
-    for name, operation in {
+    operations: dict[str, Callable[..., Any]] = {
         "getitem": operator.getitem, "setitem": operator.setitem, "delitem": operator.delitem, "iter": iter,
         "len": len, "bool": bool, "str": str, "int": int, "contains": lambda_contains, "eq": operator.eq,
         "ne": operator.ne, "or": operator.or_, "add": operator.add, "setattr": setattr, "delattr": delattr,
         "enter": lambda real: real.__enter__(), "exit": lambda real, *exc: real.__exit__(*exc),
         "call": lambda real, *args: real(*args), "next": next, "hash": hash,
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, operation in operations.items():
         setattr(RefusedObject, f"__{name}__", _operator(operation))
 
 

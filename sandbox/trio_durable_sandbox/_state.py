@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ._errors import SandboxInactiveError, SandboxViolationError, SandboxWarning
+from ._policy import words
 
 if TYPE_CHECKING:
     from ._run import Run
@@ -140,7 +141,7 @@ def _getattr(self: Refused, name: str) -> Any:
 
 
 Refused.__getattr__ = _getattr  # type: ignore[attr-defined]
-for _name in _AGAIN.split():
+for _name in words(_AGAIN):
     setattr(Refused, f"__{_name}__", _again)
-for _name in _USE.split():
+for _name in words(_USE):
     setattr(Refused, f"__{_name}__", _use)
