@@ -128,6 +128,9 @@ def stand_in_for(rule: Rule, module: str, name: str, value: Any) -> Any:
 
 
 def _remember(real: Any, module: str, made: Any) -> None:
+    home = getattr(real, "__module__", None)
+    if isinstance(home, str) and rule_for(home) is None and not home.startswith("_frozen_importlib"):
+        return  # what a governed module imported for its own use, a deque or a dataclass decorator, is not its own
     if isinstance(real, type | FunctionType | BuiltinFunctionType | MethodType) and real is not made:
         BY_VALUE.setdefault(real, (module, made))
 
