@@ -185,7 +185,7 @@ class Client:
         """The ids of all instances, fetched page by page."""
         continuation: str | None = None
         while True:
-            response = await self._call("list_instance_ids", calls.list_instances(continuation, page_size), "")
+            response = await self._call("list_instance_i_ds", calls.list_instances(continuation, page_size), "")
             for instance_id in response.instance_ids:
                 yield instance_id
             continuation = response.continuation_token

@@ -508,6 +508,15 @@ def test_continue_as_new_carries_unread_events_in_order(script):
     assert [(e.name, e.input) for e in action.carryover] == [("y", "1"), ("x", "0"), ("y", '""')]
 
 
+def test_continue_as_new_carries_events_that_came_in_the_same_turn(script):
+    async def main(r):
+        r.continue_as_new("0", save_events=True)
+
+    s = script(main)
+    s.turn(ev.ExecutionStarted(-1, s.now, "main", None, "i", "e1"), s.raised("x", "1"))
+    assert [(e.name, e.input) for e in s.completion.carryover] == [("x", "1")]
+
+
 # -- rule 8: the optional timer -----------------------------------------------------------------------------------------
 
 

@@ -205,6 +205,9 @@ class Replay:
             turn.actions = [action for action in self._pending.values() if action.id not in self._withheld]
         if completion is not None:
             turn.actions.append(completion)
+            if isinstance(completion, CompleteOrchestration) and _starts_over(completion):
+                assert self._next_input is not None
+                completion.carryover = list(self._inbox) if self._next_input[1] else []
         return turn
 
     # -- events ---------------------------------------------------------------------------------------------------
@@ -225,7 +228,10 @@ class Replay:
         elif isinstance(event, ExecutionTerminated):
             self._on_terminated(event)
         elif self._completion is not None:
-            return  # the code has ended: only what contradicts that, or overrides it, still counts
+            # The code has ended: only what contradicts that, or overrides it, still counts; and events to carry over.
+            if isinstance(event, EventRaised):
+                self._inbox.append(event)
+            return
         elif kind in ANSWERS:
             self._on_answer(event)
         elif isinstance(event, OrchestratorStarted):
@@ -393,11 +399,7 @@ class Replay:
             failure = FailureDetails.from_exception(error)
             self._completion = CompleteOrchestration(number, Status.FAILED, failure=failure)
         elif self._next_input is not None:
-            payload, save = self._next_input
-            carryover: list[Event] = list(self._inbox) if save else []
-            self._completion = CompleteOrchestration(
-                number, Status.CONTINUED_AS_NEW, result=payload, carryover=carryover
-            )
+            self._completion = CompleteOrchestration(number, Status.CONTINUED_AS_NEW, result=self._next_input[0])
         else:
             self._completion = CompleteOrchestration(number, Status.COMPLETED, result=result)
 
