@@ -356,10 +356,12 @@ async def test_calls_in_flight_end_with_the_channel() -> None:
 
     async with serving(service) as port:
         for io in ("inline", "thread"):
-            async with trio.open_nursery() as nursery:
-                async with open_channel(f"127.0.0.1:{port}", io=io) as channel:  # type: ignore[arg-type]
-                    nursery.start_soon(call, channel)
-                    await eventually(lambda: service.running == 1)
+            async with (
+                trio.open_nursery() as nursery,
+                open_channel(f"127.0.0.1:{port}", io=io) as channel,  # type: ignore[arg-type]
+            ):
+                nursery.start_soon(call, channel)
+                await eventually(lambda: service.running == 1)
             assert outcome.pop()[0] is Status.UNAVAILABLE
             assert (await status_of(unary(channel, OURS + "echo")))[0] is Status.CANCELLED
             await eventually(lambda: service.running == 0)

@@ -248,16 +248,19 @@ async def test_tls_on_both_ends(server_context: Any, client_context: Any, tls_fi
 async def test_flow_control_between_our_own_ends() -> None:
     """The sender of an unread stream stands still within the window; big requests wait for the window too."""
     service = Service()
-    async with serving(service) as port, open_channel(f"127.0.0.1:{port}") as channel:
-        async with stream(channel, OURS + "stream_count") as call:
-            await call.send_message(b"3000 100000", end=True)
-            assert await call.recv_message()
-            sent = -1
-            while sent != service.sent:
-                sent = service.sent
-                await unary(channel, OURS + "size", bytes(6_000_000))
-            assert sent * 100_000 < 25_000_000
-            assert sum([1 async for _ in call]) == 2999
+    async with (
+        serving(service) as port,
+        open_channel(f"127.0.0.1:{port}") as channel,
+        stream(channel, OURS + "stream_count") as call,
+    ):
+        await call.send_message(b"3000 100000", end=True)
+        assert await call.recv_message()
+        sent = -1
+        while sent != service.sent:
+            sent = service.sent
+            await unary(channel, OURS + "size", bytes(6_000_000))
+        assert sent * 100_000 < 25_000_000
+        assert sum([1 async for _ in call]) == 2999
 
 
 async def test_the_thread_ends_with_its_channel() -> None:
@@ -271,16 +274,19 @@ async def test_the_thread_ends_with_its_channel() -> None:
 
 async def test_backpressure_crosses_the_thread() -> None:
     service = Service()
-    async with serving(service) as port, open_channel(f"127.0.0.1:{port}", io="thread") as channel:
-        async with stream(channel, OURS + "stream_count") as call:
-            await call.send_message(b"3000 100000", end=True)
-            assert await call.recv_message()
-            sent = -1
-            while sent != service.sent:
-                sent = service.sent
-                await unary(channel, OURS + "sleep", b"0.2")
-            assert sent * 100_000 < 25_000_000
-            assert sum([1 async for _ in call]) == 2999
+    async with (
+        serving(service) as port,
+        open_channel(f"127.0.0.1:{port}", io="thread") as channel,
+        stream(channel, OURS + "stream_count") as call,
+    ):
+        await call.send_message(b"3000 100000", end=True)
+        assert await call.recv_message()
+        sent = -1
+        while sent != service.sent:
+            sent = service.sent
+            await unary(channel, OURS + "sleep", b"0.2")
+        assert sent * 100_000 < 25_000_000
+        assert sum([1 async for _ in call]) == 2999
 
 
 async def test_shutdown_between_our_own_ends() -> None:

@@ -117,8 +117,11 @@ async def test_the_server_outlives_garbage(name: str) -> None:
         await still_fine(port)
 
 
+FRAMES = st.tuples(st.integers(0, 12), st.integers(0, 255), st.integers(0, 9), st.binary(max_size=40))
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 255), st.integers(0, 9), st.binary(max_size=40)), max_size=9))
+@given(st.lists(FRAMES, max_size=12))
 async def test_the_server_outlives_any_frames(frames: list[tuple[int, int, int, bytes]]) -> None:
     data = PREFACE
     for kind, flags, stream_id, body in frames:

@@ -158,15 +158,18 @@ async def test_max_concurrent_streams_are_queued_for(server: Any) -> None:
 
 
 async def test_a_waiter_for_a_slot_can_be_cancelled(server: Any) -> None:
-    async with server(grpc={"grpc.max_concurrent_streams": 1}) as peer, open_channel(at(peer)) as channel:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(unary, channel, PEER + "Sleep", b"0.3")
-            await peer.events_until("sleep started")
-            with trio.move_on_after(0.05) as scope:
-                await unary(channel, PEER + "Echo", b"")
-            assert scope.cancelled_caught
-            assert (await status_of(unary(channel, PEER + "Echo", b"", timeout=0.05)))[0] is Status.DEADLINE_EXCEEDED
-            assert await unary(channel, PEER + "Echo", b"in turn") == b"in turn"
+    async with (
+        server(grpc={"grpc.max_concurrent_streams": 1}) as peer,
+        open_channel(at(peer)) as channel,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(unary, channel, PEER + "Sleep", b"0.3")
+        await peer.events_until("sleep started")
+        with trio.move_on_after(0.05) as scope:
+            await unary(channel, PEER + "Echo", b"")
+        assert scope.cancelled_caught
+        assert (await status_of(unary(channel, PEER + "Echo", b"", timeout=0.05)))[0] is Status.DEADLINE_EXCEEDED
+        assert await unary(channel, PEER + "Echo", b"in turn") == b"in turn"
 
 
 async def test_500_cancelled_calls_leave_no_streams(server: Any) -> None:

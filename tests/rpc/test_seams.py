@@ -32,7 +32,8 @@ from trio_durable._rpc.channel import Channel
 from trio_durable._rpc.connection import Connection, EventsProcessor, Protocol, Stream
 from trio_durable._rpc.server import Server
 
-# What is overridden or imitated -> fingerprints of the texts it may have (grpclib 0.4.9, h2 4.4.1, betterproto 2.0.0b7).
+# What is overridden or imitated -> fingerprints of the code it may have
+# (grpclib 0.4.9, h2 4.4.1, betterproto 2.0.0b7).
 PINNED: dict[Callable[..., Any], set[str]] = {
     grpclib.client.Channel.__init__: {"043cbfc8519f0188"},
     grpclib.client.Channel.request: {"a0bd2865827a324b"},
@@ -121,7 +122,7 @@ def assigned(function: Callable[..., Any]) -> set[str]:
     ],
 )
 def test_we_set_what_their_init_sets(theirs: Any, ours: Any, without: set[str]) -> None:
-    """These classes do not call grpclib's __init__, which wants an event loop; so they must set all of it themselves."""
+    """These classes do not call grpclib's __init__, which wants an event loop; so they set all of it themselves."""
     assert assigned(theirs.__init__) - assigned(ours.__init__) == without
 
 
