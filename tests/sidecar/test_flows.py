@@ -110,7 +110,7 @@ async def test_timers_fire_when_due_and_not_before(autojump_clock, bench, script
     assert 3600 * SECOND <= int(state.output) < 3601 * SECOND
 
 
-async def test_a_timer_in_the_past_fires_at_once_and_one_at_the_end_of_time_never(autojump_clock, bench, scripts, answers):
+async def test_a_timer_in_the_past_fires_at_once_and_one_at_the_end_never(autojump_clock, bench, scripts, answers):
     def script(events):
         fired = answers(events)
         timers = [ac.CreateTimer(1, began(events) - SECOND), ac.CreateTimer(2, FOREVER)]
@@ -330,7 +330,7 @@ async def test_purge(autojump_clock, bench, scripts):
     await bench.client.start("parent", "a")
     await bench.client.ended("a")
     stub = bench.client.stub
-    with pytest.raises(GRPCError, match="'child' is (RUNNING|PENDING) and cannot be purged") as caught:
+    with pytest.raises(GRPCError, match=r"'child' is (RUNNING|PENDING) and cannot be purged") as caught:
         await stub.purge_instances(pb.PurgeInstancesRequest(instance_id="a", recursive=True))
     assert caught.value.status is RpcStatus.FAILED_PRECONDITION
     purged = await stub.purge_instances(pb.PurgeInstancesRequest(instance_id="a", recursive=True, force=True))

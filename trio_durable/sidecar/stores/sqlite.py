@@ -104,6 +104,9 @@ class SQLiteStore:
         db.set_busy_timeout(0)
         # Exclusive before WAL: no shared-memory file, and the lock is ours until close.
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        # The switch to WAL is itself a transaction with a rollback journal.  Only EXTRA makes that journal's removal
+        # durable; a journal that comes back after a power cut would undo the switch, and with it all that followed.
+        db.execute("PRAGMA synchronous = EXTRA")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA cache_size = -16000")
