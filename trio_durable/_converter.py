@@ -1,10 +1,9 @@
 """Values <-> JSON payloads.
 
 Plain JSON on the wire, no marker fields: what an activity in another language sees is what it would have written
-itself.
-Decoding is directed by type hints and done by msgspec, which knows dataclasses, NamedTuple, TypedDict, enums, datetime,
-UUID, Decimal, bytes (base64), Literal and unions.  Without a hint a payload decodes to what JSON holds: dict, list, str,
-int, float, bool, None.
+itself.  Decoding is directed by type hints and done by msgspec, which knows dataclasses, NamedTuple, TypedDict, enums,
+datetime, UUID, Decimal, bytes (base64), Literal and unions.  Without a hint a payload decodes to what JSON holds: dict,
+list, str, int, float, bool, None.
 """
 
 from __future__ import annotations
@@ -50,8 +49,8 @@ class JsonConverter:
             raise PayloadError(f"expected {_type_name(wanted)}: {error}; got {_shorten(text)}") from error
         except TypeError as error:
             raise PayloadError(
-                f"{_type_name(wanted)} is not a type that JSON can be decoded to: {error}. Annotate with a dataclass or "
-                "another plain type, or give the worker and the client a converter of your own."
+                f"{_type_name(wanted)} is not a type that JSON can be decoded to: {error}. Annotate with a dataclass "
+                "or another plain type, or give the worker and the client a converter of your own."
             ) from error
 
 
@@ -77,8 +76,8 @@ def _decode_other(wanted: type, value: object) -> object:
     if callable(validate):
         return validate(value)
     raise TypeError(
-        f"there is no rule for making a {_type_name(wanted)} from JSON (a dataclass would have one; a converter of your "
-        "own could)"
+        f"there is no rule for making a {_type_name(wanted)} from JSON (a dataclass would have one; a converter of "
+        "your own could)"
     )
 
 

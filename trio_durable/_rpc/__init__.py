@@ -42,6 +42,7 @@ from .dialer import Backoff
 from .keepalive import Keepalive
 from .memory import MemoryChannel
 from .opening import open_channel
+from .raw import WorkStub
 from .server import Server, current_call, serve
 from .tls import client_tls, server_tls
 
@@ -56,6 +57,7 @@ __all__ = [
     "RpcStatus",
     "Server",
     "Stub",
+    "WorkStub",
     "client_tls",
     "current_call",
     "open_channel",

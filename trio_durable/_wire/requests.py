@@ -47,8 +47,8 @@ class Turn:
 
     instance_id: str
     execution_id: str | None = None
-    past: list[Event] = field(default_factory=list)
-    new: list[Event] = field(default_factory=list)
+    past: Sequence[Event] = field(default_factory=list)
+    new: Sequence[Event] = field(default_factory=list)
     cached: int | None = None
 
 

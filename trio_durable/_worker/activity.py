@@ -51,6 +51,7 @@ class ActivityRunner:
         self._converter = converter
         self._limit = trio.CapacityLimiter(limit)
         self._threads = trio.CapacityLimiter(limit)
+        self._inputs: dict[str, tuple[bool, Any]] = {}
 
     async def run(self, activity: Activity, completion_token: str = "") -> ActivityResult:
         """What the activity returned, or how it failed.  Cancelling abandons a plain activity's thread."""
@@ -82,9 +83,10 @@ class ActivityRunner:
             trace.trace_state if trace is not None else None,
         )
         arguments: tuple[Any, ...] = (context,)
-        if takes_input(function):
+        takes, hint = self._input_of(activity.name, function)
+        if takes:
             try:
-                arguments = (context, _converter.decode(self._converter, activity.input, value_hint(function)))
+                arguments = (context, _converter.decode(self._converter, activity.input, hint))
             except PayloadError as error:
                 raise PayloadError(f"the input of activity {activity.name!r}: {error}") from error
         result = await self._invoke(function, arguments)
@@ -92,6 +94,13 @@ class ActivityRunner:
             return _converter.encode(self._converter, result)
         except PayloadError as error:
             raise PayloadError(f"the result of activity {activity.name!r}: {error}") from error
+
+    def _input_of(self, name: str, function: Callable[..., Any]) -> tuple[bool, Any]:
+        """Whether `function` takes an input, and its type hint; looked up at the first call and kept."""
+        known = self._inputs.get(name)
+        if known is None:
+            known = self._inputs[name] = takes_input(function), value_hint(function)
+        return known
 
     async def _invoke(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         if _is_async(function):

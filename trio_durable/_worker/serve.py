@@ -29,7 +29,7 @@ from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
 from trio_durable._durable.facades import FACADES
 from trio_durable._errors import RegistrationError
-from trio_durable._rpc import GRPCError, RpcStatus, Stub, open_channel
+from trio_durable._rpc import GRPCError, RpcStatus, WorkStub, open_channel
 from trio_durable._wire.calls import hello, work_items
 from trio_durable._wire.requests import (
     Activity,
@@ -38,8 +38,8 @@ from trio_durable._wire.requests import (
     TurnResult,
     activity_result_to_pb,
     turn_result_to_pb,
-    work_from_pb,
 )
+from trio_durable._wire.work import read_work_item
 from trio_durable._worker.activity import ActivityRunner
 from trio_durable._worker.registry import Registry
 from trio_durable._worker.turn import TurnRunner
@@ -176,7 +176,7 @@ class _Session:
 
     async def receive(self, channel: Any, inflight: trio.Nursery, where: str, ready: _Once) -> None:
         """Read work items for ever, opening the stream again whenever it ends."""
-        stub = Stub(channel)
+        stub = WorkStub(channel)
         put, take = trio.open_memory_channel[tuple[Turn, str]](math.inf)
         inflight.start_soon(self._run_turns, stub, take, inflight)
         pause = FIRST_PAUSE
@@ -184,7 +184,7 @@ class _Session:
             while True:
                 try:
                     await stub.hello(hello(), timeout=HELLO_SECONDS)
-                    items = stub.get_work_items(work_items())
+                    items = stub.work_items(work_items())
                     ready.started()
                     logger.info("connected to the sidecar at %s", where)
                     pause = FIRST_PAUSE
@@ -204,13 +204,13 @@ class _Session:
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     def _accept(
-        self, item: Any, stub: Any, turns: trio.MemorySendChannel[tuple[Turn, str]], inflight: trio.Nursery
+        self, item: bytes, stub: Any, turns: trio.MemorySendChannel[tuple[Turn, str]], inflight: trio.Nursery
     ) -> None:
-        work = work_from_pb(item)
+        work, token = read_work_item(item)
         if isinstance(work, Turn):
-            turns.send_nowait((work, item.completion_token))
+            turns.send_nowait((work, token))
         elif isinstance(work, Activity):
-            inflight.start_soon(self._run_activity, stub, work, item.completion_token)
+            inflight.start_soon(self._run_activity, stub, work, token)
 
     async def _run_turns(
         self, stub: Any, turns: trio.MemoryReceiveChannel[tuple[Turn, str]], inflight: trio.Nursery

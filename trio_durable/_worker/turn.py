@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from itertools import chain
 from typing import Any
@@ -152,12 +152,12 @@ class _Instance:
         # An empty context: what the host keeps in context variables is not the orchestration's to see.
         self._context = Context()
         self._seen = 0
-        self._last: list[Event] = []
+        self._last: Sequence[Event] = []
 
     def _set_replaying(self, replaying: bool) -> None:
         self._run.replaying = replaying
 
-    def continues(self, past: list[Event]) -> bool:
+    def continues(self, past: Sequence[Event]) -> bool:
         """Whether `past` begins with everything this instance has seen."""
         return len(past) >= self._seen and past[self._seen - len(self._last) : self._seen] == self._last
 
