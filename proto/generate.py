@@ -17,9 +17,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet  # noqa: E402
-
 from generator import codec, model, schema  # noqa: E402
+from google.protobuf.descriptor_pb2 import FileDescriptorSet  # noqa: E402
 
 MESSAGES = "trio_durable_proto/_messages.py"
 CODEC = "trio_durable_proto/_fast.py"

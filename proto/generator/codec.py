@@ -14,9 +14,10 @@ Do not edit. proto/README.md says how this works; the generator's modules say wh
 
 from ._messages import *
 from ._wire import (
-    MAX_DEPTH, MINUS_ONE, NOT_TWO, NUMBER_ZERO, ONE_BYTE, TWO, DecodeError, bytes_of, event_stamp, fields, int32, int64, keep, length, map_entry,
-    map_entry_bytes, map_keys, new, note, one_of_only, overlong, present, set_fields, short_varint, signed32, signed64, size, skip, stamp_11, stamp_12, timestamp,
-    uint32, varint, wrapped, wrapped_heads,
+    MAX_DEPTH, MINUS_ONE, NOT_TWO, NUMBER_ZERO, ONE_BYTE, TWO, DecodeError, bytes_of, event_stamp, fields,
+    int32, int64, keep, length, map_entry, map_entry_bytes, map_keys, new, note, one_of_only, overlong,
+    present, set_fields, short_varint, signed32, signed64, size, skip, stamp_11, stamp_12, timestamp, uint32,
+    varint, wrapped, wrapped_heads, wrong_type,
 )
 
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
@@ -77,6 +78,9 @@ def _constructor(text: Text, message: MessageModel) -> None:
             text("d = fields(self)")
         for field in message.fields:
             with text.block(f"if {field.name} is not None:"):
+                if field.kind == "message" and not field.repeated:
+                    with text.block(f"if not isinstance({field.name}, {field.type}):"):
+                        text(f"wrong_type(self, {field.name!r}, {field.type}, {field.name})")
                 if field.group is not None:
                     with text.block("if '_group_current' in d:"):
                         text(f"one_of_only(self, {field.group!r})")

@@ -5,9 +5,10 @@ Do not edit. proto/README.md says how this works; the generator's modules say wh
 
 from ._messages import *
 from ._wire import (
-    MAX_DEPTH, MINUS_ONE, NOT_TWO, NUMBER_ZERO, ONE_BYTE, TWO, DecodeError, bytes_of, event_stamp, fields, int32, int64, keep, length, map_entry,
-    map_entry_bytes, map_keys, new, note, one_of_only, overlong, present, set_fields, short_varint, signed32, signed64, size, skip, stamp_11, stamp_12, timestamp,
-    uint32, varint, wrapped, wrapped_heads,
+    MAX_DEPTH, MINUS_ONE, NOT_TWO, NUMBER_ZERO, ONE_BYTE, TWO, DecodeError, bytes_of, event_stamp, fields,
+    int32, int64, keep, length, map_entry, map_entry_bytes, map_keys, new, note, one_of_only, overlong,
+    present, set_fields, short_varint, signed32, signed64, size, skip, stamp_11, stamp_12, timestamp, uint32,
+    varint, wrapped, wrapped_heads, wrong_type,
 )
 
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
@@ -458,6 +459,8 @@ def init_TaskFailureDetails(self, error_type=None, error_message=None, stack_tra
     if stack_trace is not None:
         self.stack_trace = stack_trace
     if inner_failure is not None:
+        if not isinstance(inner_failure, TaskFailureDetails):
+            wrong_type(self, 'inner_failure', TaskFailureDetails, inner_failure)
         self.inner_failure = inner_failure
     if is_non_retriable is not None:
         self.is_non_retriable = is_non_retriable
@@ -625,6 +628,8 @@ def init_ParentInstanceInfo(self, task_scheduled_id=None, name=None, version=Non
     if version is not None:
         self.version = version
     if workflow_instance is not None:
+        if not isinstance(workflow_instance, WorkflowInstance):
+            wrong_type(self, 'workflow_instance', WorkflowInstance, workflow_instance)
         self.workflow_instance = workflow_instance
     if app_id is not None:
         self.app_id = app_id
@@ -1099,10 +1104,16 @@ def init_WorkflowState(self, instance_id=None, name=None, version=None, workflow
     if workflow_status is not None:
         self.workflow_status = workflow_status
     if scheduled_start_timestamp is not None:
+        if not isinstance(scheduled_start_timestamp, Timestamp):
+            wrong_type(self, 'scheduled_start_timestamp', Timestamp, scheduled_start_timestamp)
         self.scheduled_start_timestamp = scheduled_start_timestamp
     if created_timestamp is not None:
+        if not isinstance(created_timestamp, Timestamp):
+            wrong_type(self, 'created_timestamp', Timestamp, created_timestamp)
         self.created_timestamp = created_timestamp
     if last_updated_timestamp is not None:
+        if not isinstance(last_updated_timestamp, Timestamp):
+            wrong_type(self, 'last_updated_timestamp', Timestamp, last_updated_timestamp)
         self.last_updated_timestamp = last_updated_timestamp
     if input is not None:
         self.input = input
@@ -1111,10 +1122,14 @@ def init_WorkflowState(self, instance_id=None, name=None, version=None, workflow
     if custom_status is not None:
         self.custom_status = custom_status
     if failure_details is not None:
+        if not isinstance(failure_details, TaskFailureDetails):
+            wrong_type(self, 'failure_details', TaskFailureDetails, failure_details)
         self.failure_details = failure_details
     if execution_id is not None:
         self.execution_id = execution_id
     if completed_timestamp is not None:
+        if not isinstance(completed_timestamp, Timestamp):
+            wrong_type(self, 'completed_timestamp', Timestamp, completed_timestamp)
         self.completed_timestamp = completed_timestamp
     if parent_instance_id is not None:
         self.parent_instance_id = parent_instance_id
@@ -1123,6 +1138,8 @@ def init_WorkflowState(self, instance_id=None, name=None, version=None, workflow
     if parent_app_id is not None:
         self.parent_app_id = parent_app_id
     if started_at is not None:
+        if not isinstance(started_at, Timestamp):
+            wrong_type(self, 'started_at', Timestamp, started_at)
         self.started_at = started_at
 
 
@@ -2318,12 +2335,20 @@ def init_ExecutionStartedEvent(self, name=None, version=None, input=None, workfl
     if input is not None:
         self.input = input
     if workflow_instance is not None:
+        if not isinstance(workflow_instance, WorkflowInstance):
+            wrong_type(self, 'workflow_instance', WorkflowInstance, workflow_instance)
         self.workflow_instance = workflow_instance
     if parent_instance is not None:
+        if not isinstance(parent_instance, ParentInstanceInfo):
+            wrong_type(self, 'parent_instance', ParentInstanceInfo, parent_instance)
         self.parent_instance = parent_instance
     if scheduled_start_timestamp is not None:
+        if not isinstance(scheduled_start_timestamp, Timestamp):
+            wrong_type(self, 'scheduled_start_timestamp', Timestamp, scheduled_start_timestamp)
         self.scheduled_start_timestamp = scheduled_start_timestamp
     if parent_trace_context is not None:
+        if not isinstance(parent_trace_context, TraceContext):
+            wrong_type(self, 'parent_trace_context', TraceContext, parent_trace_context)
         self.parent_trace_context = parent_trace_context
     if workflow_span_id is not None:
         self.workflow_span_id = workflow_span_id
@@ -2644,6 +2669,8 @@ def init_ExecutionCompletedEvent(self, workflow_status=None, result=None, failur
     if result is not None:
         self.result = result
     if failure_details is not None:
+        if not isinstance(failure_details, TaskFailureDetails):
+            wrong_type(self, 'failure_details', TaskFailureDetails, failure_details)
         self.failure_details = failure_details
 
 
@@ -2868,10 +2895,14 @@ def init_TaskScheduledEvent(self, name=None, version=None, input=None, parent_tr
     if input is not None:
         self.input = input
     if parent_trace_context is not None:
+        if not isinstance(parent_trace_context, TraceContext):
+            wrong_type(self, 'parent_trace_context', TraceContext, parent_trace_context)
         self.parent_trace_context = parent_trace_context
     if task_execution_id is not None:
         self.task_execution_id = task_execution_id
     if rerun_parent_instance_info is not None:
+        if not isinstance(rerun_parent_instance_info, RerunParentInstanceInfo):
+            wrong_type(self, 'rerun_parent_instance_info', RerunParentInstanceInfo, rerun_parent_instance_info)
         self.rerun_parent_instance_info = rerun_parent_instance_info
     if history_propagation_scope is not None:
         self.history_propagation_scope = history_propagation_scope
@@ -3099,6 +3130,8 @@ def init_TaskCompletedEvent(self, task_scheduled_id=None, result=None, task_exec
     if task_execution_id is not None:
         self.task_execution_id = task_execution_id
     if attestation is not None:
+        if not isinstance(attestation, ActivityCompletionAttestation):
+            wrong_type(self, 'attestation', ActivityCompletionAttestation, attestation)
         self.attestation = attestation
     if signer_certificate is not None:
         self.signer_certificate = signer_certificate
@@ -3269,10 +3302,14 @@ def init_TaskFailedEvent(self, task_scheduled_id=None, failure_details=None, tas
     if task_scheduled_id is not None:
         self.task_scheduled_id = task_scheduled_id
     if failure_details is not None:
+        if not isinstance(failure_details, TaskFailureDetails):
+            wrong_type(self, 'failure_details', TaskFailureDetails, failure_details)
         self.failure_details = failure_details
     if task_execution_id is not None:
         self.task_execution_id = task_execution_id
     if attestation is not None:
+        if not isinstance(attestation, ActivityCompletionAttestation):
+            wrong_type(self, 'attestation', ActivityCompletionAttestation, attestation)
         self.attestation = attestation
     if signer_certificate is not None:
         self.signer_certificate = signer_certificate
@@ -3439,12 +3476,18 @@ def init_ChildWorkflowInstanceCreatedEvent(self, instance_id=None, name=None, ve
     if input is not None:
         self.input = input
     if parent_trace_context is not None:
+        if not isinstance(parent_trace_context, TraceContext):
+            wrong_type(self, 'parent_trace_context', TraceContext, parent_trace_context)
         self.parent_trace_context = parent_trace_context
     if rerun_parent_instance_info is not None:
+        if not isinstance(rerun_parent_instance_info, RerunParentInstanceInfo):
+            wrong_type(self, 'rerun_parent_instance_info', RerunParentInstanceInfo, rerun_parent_instance_info)
         self.rerun_parent_instance_info = rerun_parent_instance_info
     if history_propagation_scope is not None:
         self.history_propagation_scope = history_propagation_scope
     if retry_parent_instance_info is not None:
+        if not isinstance(retry_parent_instance_info, RetryParentInstanceInfo):
+            wrong_type(self, 'retry_parent_instance_info', RetryParentInstanceInfo, retry_parent_instance_info)
         self.retry_parent_instance_info = retry_parent_instance_info
 
 
@@ -3691,6 +3734,8 @@ def init_ChildWorkflowInstanceCompletedEvent(self, task_scheduled_id=None, resul
     if result is not None:
         self.result = result
     if attestation is not None:
+        if not isinstance(attestation, ChildCompletionAttestation):
+            wrong_type(self, 'attestation', ChildCompletionAttestation, attestation)
         self.attestation = attestation
     if signer_certificate is not None:
         self.signer_certificate = signer_certificate
@@ -3842,8 +3887,12 @@ def init_ChildWorkflowInstanceFailedEvent(self, task_scheduled_id=None, failure_
     if task_scheduled_id is not None:
         self.task_scheduled_id = task_scheduled_id
     if failure_details is not None:
+        if not isinstance(failure_details, TaskFailureDetails):
+            wrong_type(self, 'failure_details', TaskFailureDetails, failure_details)
         self.failure_details = failure_details
     if attestation is not None:
+        if not isinstance(attestation, ChildCompletionAttestation):
+            wrong_type(self, 'attestation', ChildCompletionAttestation, attestation)
         self.attestation = attestation
     if signer_certificate is not None:
         self.signer_certificate = signer_certificate
@@ -4288,27 +4337,39 @@ def encode_TimerOriginChildWorkflowRetry(m):
 def init_TimerCreatedEvent(self, fire_at=None, name=None, rerun_parent_instance_info=None, create_timer=None, external_event=None, activity_retry=None, child_workflow_retry=None):
     d = fields(self)
     if fire_at is not None:
+        if not isinstance(fire_at, Timestamp):
+            wrong_type(self, 'fire_at', Timestamp, fire_at)
         d['fire_at'] = fire_at
     if name is not None:
         d['name'] = name
     if rerun_parent_instance_info is not None:
+        if not isinstance(rerun_parent_instance_info, RerunParentInstanceInfo):
+            wrong_type(self, 'rerun_parent_instance_info', RerunParentInstanceInfo, rerun_parent_instance_info)
         d['rerun_parent_instance_info'] = rerun_parent_instance_info
     if create_timer is not None:
+        if not isinstance(create_timer, TimerOriginCreateTimer):
+            wrong_type(self, 'create_timer', TimerOriginCreateTimer, create_timer)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_TimerCreatedEvent_create_timer
         d['create_timer'] = create_timer
     if external_event is not None:
+        if not isinstance(external_event, TimerOriginExternalEvent):
+            wrong_type(self, 'external_event', TimerOriginExternalEvent, external_event)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_TimerCreatedEvent_external_event
         d['external_event'] = external_event
     if activity_retry is not None:
+        if not isinstance(activity_retry, TimerOriginActivityRetry):
+            wrong_type(self, 'activity_retry', TimerOriginActivityRetry, activity_retry)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_TimerCreatedEvent_activity_retry
         d['activity_retry'] = activity_retry
     if child_workflow_retry is not None:
+        if not isinstance(child_workflow_retry, TimerOriginChildWorkflowRetry):
+            wrong_type(self, 'child_workflow_retry', TimerOriginChildWorkflowRetry, child_workflow_retry)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_TimerCreatedEvent_child_workflow_retry
@@ -4554,6 +4615,8 @@ def encode_TimerCreatedEvent(m):
 
 def init_TimerFiredEvent(self, fire_at=None, timer_id=None):
     if fire_at is not None:
+        if not isinstance(fire_at, Timestamp):
+            wrong_type(self, 'fire_at', Timestamp, fire_at)
         self.fire_at = fire_at
     if timer_id is not None:
         self.timer_id = timer_id
@@ -4664,6 +4727,8 @@ def encode_TimerFiredEvent(m):
 
 def init_WorkflowStartedEvent(self, version=None):
     if version is not None:
+        if not isinstance(version, WorkflowVersion):
+            wrong_type(self, 'version', WorkflowVersion, version)
         self.version = version
 
 
@@ -5336,108 +5401,152 @@ def init_HistoryEvent(self, event_id=None, timestamp=None, execution_started=Non
     if event_id is not None:
         d['event_id'] = event_id
     if timestamp is not None:
+        if not isinstance(timestamp, Timestamp):
+            wrong_type(self, 'timestamp', Timestamp, timestamp)
         d['timestamp'] = timestamp
     if execution_started is not None:
+        if not isinstance(execution_started, ExecutionStartedEvent):
+            wrong_type(self, 'execution_started', ExecutionStartedEvent, execution_started)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_started
         d['execution_started'] = execution_started
     if execution_completed is not None:
+        if not isinstance(execution_completed, ExecutionCompletedEvent):
+            wrong_type(self, 'execution_completed', ExecutionCompletedEvent, execution_completed)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_completed
         d['execution_completed'] = execution_completed
     if execution_terminated is not None:
+        if not isinstance(execution_terminated, ExecutionTerminatedEvent):
+            wrong_type(self, 'execution_terminated', ExecutionTerminatedEvent, execution_terminated)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_terminated
         d['execution_terminated'] = execution_terminated
     if task_scheduled is not None:
+        if not isinstance(task_scheduled, TaskScheduledEvent):
+            wrong_type(self, 'task_scheduled', TaskScheduledEvent, task_scheduled)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_task_scheduled
         d['task_scheduled'] = task_scheduled
     if task_completed is not None:
+        if not isinstance(task_completed, TaskCompletedEvent):
+            wrong_type(self, 'task_completed', TaskCompletedEvent, task_completed)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_task_completed
         d['task_completed'] = task_completed
     if task_failed is not None:
+        if not isinstance(task_failed, TaskFailedEvent):
+            wrong_type(self, 'task_failed', TaskFailedEvent, task_failed)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_task_failed
         d['task_failed'] = task_failed
     if child_workflow_instance_created is not None:
+        if not isinstance(child_workflow_instance_created, ChildWorkflowInstanceCreatedEvent):
+            wrong_type(self, 'child_workflow_instance_created', ChildWorkflowInstanceCreatedEvent, child_workflow_instance_created)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_child_workflow_instance_created
         d['child_workflow_instance_created'] = child_workflow_instance_created
     if child_workflow_instance_completed is not None:
+        if not isinstance(child_workflow_instance_completed, ChildWorkflowInstanceCompletedEvent):
+            wrong_type(self, 'child_workflow_instance_completed', ChildWorkflowInstanceCompletedEvent, child_workflow_instance_completed)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_child_workflow_instance_completed
         d['child_workflow_instance_completed'] = child_workflow_instance_completed
     if child_workflow_instance_failed is not None:
+        if not isinstance(child_workflow_instance_failed, ChildWorkflowInstanceFailedEvent):
+            wrong_type(self, 'child_workflow_instance_failed', ChildWorkflowInstanceFailedEvent, child_workflow_instance_failed)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_child_workflow_instance_failed
         d['child_workflow_instance_failed'] = child_workflow_instance_failed
     if timer_created is not None:
+        if not isinstance(timer_created, TimerCreatedEvent):
+            wrong_type(self, 'timer_created', TimerCreatedEvent, timer_created)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_timer_created
         d['timer_created'] = timer_created
     if timer_fired is not None:
+        if not isinstance(timer_fired, TimerFiredEvent):
+            wrong_type(self, 'timer_fired', TimerFiredEvent, timer_fired)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_timer_fired
         d['timer_fired'] = timer_fired
     if workflow_started is not None:
+        if not isinstance(workflow_started, WorkflowStartedEvent):
+            wrong_type(self, 'workflow_started', WorkflowStartedEvent, workflow_started)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_workflow_started
         d['workflow_started'] = workflow_started
     if workflow_completed is not None:
+        if not isinstance(workflow_completed, WorkflowCompletedEvent):
+            wrong_type(self, 'workflow_completed', WorkflowCompletedEvent, workflow_completed)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_workflow_completed
         d['workflow_completed'] = workflow_completed
     if event_sent is not None:
+        if not isinstance(event_sent, EventSentEvent):
+            wrong_type(self, 'event_sent', EventSentEvent, event_sent)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_event_sent
         d['event_sent'] = event_sent
     if event_raised is not None:
+        if not isinstance(event_raised, EventRaisedEvent):
+            wrong_type(self, 'event_raised', EventRaisedEvent, event_raised)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_event_raised
         d['event_raised'] = event_raised
     if continue_as_new is not None:
+        if not isinstance(continue_as_new, ContinueAsNewEvent):
+            wrong_type(self, 'continue_as_new', ContinueAsNewEvent, continue_as_new)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_continue_as_new
         d['continue_as_new'] = continue_as_new
     if execution_suspended is not None:
+        if not isinstance(execution_suspended, ExecutionSuspendedEvent):
+            wrong_type(self, 'execution_suspended', ExecutionSuspendedEvent, execution_suspended)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_suspended
         d['execution_suspended'] = execution_suspended
     if execution_resumed is not None:
+        if not isinstance(execution_resumed, ExecutionResumedEvent):
+            wrong_type(self, 'execution_resumed', ExecutionResumedEvent, execution_resumed)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_resumed
         d['execution_resumed'] = execution_resumed
     if execution_stalled is not None:
+        if not isinstance(execution_stalled, ExecutionStalledEvent):
+            wrong_type(self, 'execution_stalled', ExecutionStalledEvent, execution_stalled)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_execution_stalled
         d['execution_stalled'] = execution_stalled
     if detached_workflow_instance_created is not None:
+        if not isinstance(detached_workflow_instance_created, DetachedWorkflowInstanceCreatedEvent):
+            wrong_type(self, 'detached_workflow_instance_created', DetachedWorkflowInstanceCreatedEvent, detached_workflow_instance_created)
         if '_group_current' in d:
             one_of_only(self, 'eventType')
         d['_group_current'] = _set_HistoryEvent_detached_workflow_instance_created
         d['detached_workflow_instance_created'] = detached_workflow_instance_created
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         d['router'] = router
 
 
@@ -6090,6 +6199,8 @@ def init_CreateChildWorkflowAction(self, instance_id=None, name=None, version=No
     if history_propagation_scope is not None:
         self.history_propagation_scope = history_propagation_scope
     if retry_parent_instance_info is not None:
+        if not isinstance(retry_parent_instance_info, RetryParentInstanceInfo):
+            wrong_type(self, 'retry_parent_instance_info', RetryParentInstanceInfo, retry_parent_instance_info)
         self.retry_parent_instance_info = retry_parent_instance_info
 
 
@@ -6293,12 +6404,16 @@ def init_CreateDetachedWorkflowAction(self, instance_id=None, name=None, version
     if input is not None:
         self.input = input
     if scheduled_start_timestamp is not None:
+        if not isinstance(scheduled_start_timestamp, Timestamp):
+            wrong_type(self, 'scheduled_start_timestamp', Timestamp, scheduled_start_timestamp)
         self.scheduled_start_timestamp = scheduled_start_timestamp
     if execution_id is not None:
         self.execution_id = execution_id
     if tags is not None:
         self.tags = tags
     if parent_trace_context is not None:
+        if not isinstance(parent_trace_context, TraceContext):
+            wrong_type(self, 'parent_trace_context', TraceContext, parent_trace_context)
         self.parent_trace_context = parent_trace_context
 
 
@@ -6581,25 +6696,35 @@ def encode_CreateDetachedWorkflowAction(m):
 def init_CreateTimerAction(self, fire_at=None, name=None, create_timer=None, external_event=None, activity_retry=None, child_workflow_retry=None):
     d = fields(self)
     if fire_at is not None:
+        if not isinstance(fire_at, Timestamp):
+            wrong_type(self, 'fire_at', Timestamp, fire_at)
         d['fire_at'] = fire_at
     if name is not None:
         d['name'] = name
     if create_timer is not None:
+        if not isinstance(create_timer, TimerOriginCreateTimer):
+            wrong_type(self, 'create_timer', TimerOriginCreateTimer, create_timer)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_CreateTimerAction_create_timer
         d['create_timer'] = create_timer
     if external_event is not None:
+        if not isinstance(external_event, TimerOriginExternalEvent):
+            wrong_type(self, 'external_event', TimerOriginExternalEvent, external_event)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_CreateTimerAction_external_event
         d['external_event'] = external_event
     if activity_retry is not None:
+        if not isinstance(activity_retry, TimerOriginActivityRetry):
+            wrong_type(self, 'activity_retry', TimerOriginActivityRetry, activity_retry)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_CreateTimerAction_activity_retry
         d['activity_retry'] = activity_retry
     if child_workflow_retry is not None:
+        if not isinstance(child_workflow_retry, TimerOriginChildWorkflowRetry):
+            wrong_type(self, 'child_workflow_retry', TimerOriginChildWorkflowRetry, child_workflow_retry)
         if '_group_current' in d:
             one_of_only(self, 'origin')
         d['_group_current'] = _set_CreateTimerAction_child_workflow_retry
@@ -6826,6 +6951,8 @@ def encode_CreateTimerAction(m):
 
 def init_SendEventAction(self, instance=None, name=None, data=None):
     if instance is not None:
+        if not isinstance(instance, WorkflowInstance):
+            wrong_type(self, 'instance', WorkflowInstance, instance)
         self.instance = instance
     if name is not None:
         self.name = name
@@ -6969,6 +7096,8 @@ def init_CompleteWorkflowAction(self, workflow_status=None, result=None, details
     if carryover_events is not None:
         self.carryover_events = carryover_events
     if failure_details is not None:
+        if not isinstance(failure_details, TaskFailureDetails):
+            wrong_type(self, 'failure_details', TaskFailureDetails, failure_details)
         self.failure_details = failure_details
 
 
@@ -7334,46 +7463,64 @@ def init_WorkflowAction(self, id=None, schedule_task=None, create_child_workflow
     if id is not None:
         d['id'] = id
     if schedule_task is not None:
+        if not isinstance(schedule_task, ScheduleTaskAction):
+            wrong_type(self, 'schedule_task', ScheduleTaskAction, schedule_task)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_schedule_task
         d['schedule_task'] = schedule_task
     if create_child_workflow is not None:
+        if not isinstance(create_child_workflow, CreateChildWorkflowAction):
+            wrong_type(self, 'create_child_workflow', CreateChildWorkflowAction, create_child_workflow)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_create_child_workflow
         d['create_child_workflow'] = create_child_workflow
     if create_timer is not None:
+        if not isinstance(create_timer, CreateTimerAction):
+            wrong_type(self, 'create_timer', CreateTimerAction, create_timer)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_create_timer
         d['create_timer'] = create_timer
     if send_event is not None:
+        if not isinstance(send_event, SendEventAction):
+            wrong_type(self, 'send_event', SendEventAction, send_event)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_send_event
         d['send_event'] = send_event
     if complete_workflow is not None:
+        if not isinstance(complete_workflow, CompleteWorkflowAction):
+            wrong_type(self, 'complete_workflow', CompleteWorkflowAction, complete_workflow)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_complete_workflow
         d['complete_workflow'] = complete_workflow
     if terminate_workflow is not None:
+        if not isinstance(terminate_workflow, TerminateWorkflowAction):
+            wrong_type(self, 'terminate_workflow', TerminateWorkflowAction, terminate_workflow)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_terminate_workflow
         d['terminate_workflow'] = terminate_workflow
     if workflow_version_not_available is not None:
+        if not isinstance(workflow_version_not_available, WorkflowVersionNotAvailableAction):
+            wrong_type(self, 'workflow_version_not_available', WorkflowVersionNotAvailableAction, workflow_version_not_available)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_workflow_version_not_available
         d['workflow_version_not_available'] = workflow_version_not_available
     if create_detached_workflow is not None:
+        if not isinstance(create_detached_workflow, CreateDetachedWorkflowAction):
+            wrong_type(self, 'create_detached_workflow', CreateDetachedWorkflowAction, create_detached_workflow)
         if '_group_current' in d:
             one_of_only(self, 'workflowActionType')
         d['_group_current'] = _set_WorkflowAction_create_detached_workflow
         d['create_detached_workflow'] = create_detached_workflow
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         d['router'] = router
 
 
@@ -7698,14 +7845,20 @@ def init_ActivityRequest(self, name=None, version=None, input=None, workflow_ins
     if input is not None:
         self.input = input
     if workflow_instance is not None:
+        if not isinstance(workflow_instance, WorkflowInstance):
+            wrong_type(self, 'workflow_instance', WorkflowInstance, workflow_instance)
         self.workflow_instance = workflow_instance
     if task_id is not None:
         self.task_id = task_id
     if parent_trace_context is not None:
+        if not isinstance(parent_trace_context, TraceContext):
+            wrong_type(self, 'parent_trace_context', TraceContext, parent_trace_context)
         self.parent_trace_context = parent_trace_context
     if task_execution_id is not None:
         self.task_execution_id = task_execution_id
     if propagated_history is not None:
+        if not isinstance(propagated_history, PropagatedHistory):
+            wrong_type(self, 'propagated_history', PropagatedHistory, propagated_history)
         self.propagated_history = propagated_history
 
 
@@ -7960,6 +8113,8 @@ def init_ActivityResponse(self, instance_id=None, task_id=None, result=None, fai
     if result is not None:
         self.result = result
     if failure_details is not None:
+        if not isinstance(failure_details, TaskFailureDetails):
+            wrong_type(self, 'failure_details', TaskFailureDetails, failure_details)
         self.failure_details = failure_details
     if completion_token is not None:
         self.completion_token = completion_token
@@ -8207,10 +8362,16 @@ def init_WorkflowRequest(self, instance_id=None, execution_id=None, past_events=
     if requires_history_streaming is not None:
         self.requires_history_streaming = requires_history_streaming
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         self.router = router
     if propagated_history is not None:
+        if not isinstance(propagated_history, PropagatedHistory):
+            wrong_type(self, 'propagated_history', PropagatedHistory, propagated_history)
         self.propagated_history = propagated_history
     if cached_history is not None:
+        if not isinstance(cached_history, CachedHistory):
+            wrong_type(self, 'cached_history', CachedHistory, cached_history)
         self.cached_history = cached_history
 
 
@@ -8450,6 +8611,8 @@ def init_WorkflowResponse(self, instance_id=None, actions=None, custom_status=No
     if num_events_processed is not None:
         self.num_events_processed = num_events_processed
     if version is not None:
+        if not isinstance(version, WorkflowVersion):
+            wrong_type(self, 'version', WorkflowVersion, version)
         self.version = version
 
 
@@ -8645,16 +8808,22 @@ def init_CreateInstanceRequest(self, instance_id=None, name=None, version=None, 
     if input is not None:
         self.input = input
     if scheduled_start_timestamp is not None:
+        if not isinstance(scheduled_start_timestamp, Timestamp):
+            wrong_type(self, 'scheduled_start_timestamp', Timestamp, scheduled_start_timestamp)
         self.scheduled_start_timestamp = scheduled_start_timestamp
     if execution_id is not None:
         self.execution_id = execution_id
     if tags is not None:
         self.tags = tags
     if parent_trace_context is not None:
+        if not isinstance(parent_trace_context, TraceContext):
+            wrong_type(self, 'parent_trace_context', TraceContext, parent_trace_context)
         self.parent_trace_context = parent_trace_context
     if enforce_unique_instance_id is not None:
         self.enforce_unique_instance_id = enforce_unique_instance_id
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         self.router = router
 
 
@@ -9042,6 +9211,8 @@ def init_GetInstanceRequest(self, instance_id=None, get_inputs_and_outputs=None,
     if get_inputs_and_outputs is not None:
         self.get_inputs_and_outputs = get_inputs_and_outputs
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         self.router = router
 
 
@@ -9147,6 +9318,8 @@ def init_GetInstanceResponse(self, exists=None, workflow_state=None):
     if exists is not None:
         self.exists = exists
     if workflow_state is not None:
+        if not isinstance(workflow_state, WorkflowState):
+            wrong_type(self, 'workflow_state', WorkflowState, workflow_state)
         self.workflow_state = workflow_state
 
 
@@ -9238,6 +9411,8 @@ def init_RaiseEventRequest(self, instance_id=None, name=None, input=None, router
     if input is not None:
         self.input = input
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         self.router = router
 
 
@@ -9423,6 +9598,8 @@ def init_TerminateRequest(self, instance_id=None, output=None, recursive=None, r
     if recursive is not None:
         self.recursive = recursive
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         self.router = router
 
 
@@ -9596,6 +9773,8 @@ def init_SuspendRequest(self, instance_id=None, reason=None, router=None):
     if reason is not None:
         self.reason = reason
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         self.router = router
 
 
@@ -9760,6 +9939,8 @@ def init_ResumeRequest(self, instance_id=None, reason=None, router=None):
     if reason is not None:
         self.reason = reason
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         self.router = router
 
 
@@ -9926,6 +10107,8 @@ def init_PurgeInstancesRequest(self, instance_id=None, purge_instance_filter=Non
         d['_group_current'] = _set_PurgeInstancesRequest_instance_id
         d['instance_id'] = instance_id
     if purge_instance_filter is not None:
+        if not isinstance(purge_instance_filter, PurgeInstanceFilter):
+            wrong_type(self, 'purge_instance_filter', PurgeInstanceFilter, purge_instance_filter)
         if '_group_current' in d:
             one_of_only(self, 'request')
         d['_group_current'] = _set_PurgeInstancesRequest_purge_instance_filter
@@ -9935,6 +10118,8 @@ def init_PurgeInstancesRequest(self, instance_id=None, purge_instance_filter=Non
     if force is not None:
         d['force'] = force
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         d['router'] = router
 
 
@@ -10079,8 +10264,12 @@ def encode_PurgeInstancesRequest(m):
 
 def init_PurgeInstanceFilter(self, created_time_from=None, created_time_to=None, runtime_status=None):
     if created_time_from is not None:
+        if not isinstance(created_time_from, Timestamp):
+            wrong_type(self, 'created_time_from', Timestamp, created_time_from)
         self.created_time_from = created_time_from
     if created_time_to is not None:
+        if not isinstance(created_time_to, Timestamp):
+            wrong_type(self, 'created_time_to', Timestamp, created_time_to)
         self.created_time_to = created_time_to
     if runtime_status is not None:
         self.runtime_status = runtime_status
@@ -10434,16 +10623,22 @@ def encode_GetWorkItemsRequest(m):
 def init_WorkItem(self, workflow_request=None, activity_request=None, health_ping=None, completion_token=None):
     d = fields(self)
     if workflow_request is not None:
+        if not isinstance(workflow_request, WorkflowRequest):
+            wrong_type(self, 'workflow_request', WorkflowRequest, workflow_request)
         if '_group_current' in d:
             one_of_only(self, 'request')
         d['_group_current'] = _set_WorkItem_workflow_request
         d['workflow_request'] = workflow_request
     if activity_request is not None:
+        if not isinstance(activity_request, ActivityRequest):
+            wrong_type(self, 'activity_request', ActivityRequest, activity_request)
         if '_group_current' in d:
             one_of_only(self, 'request')
         d['_group_current'] = _set_WorkItem_activity_request
         d['activity_request'] = activity_request
     if health_ping is not None:
+        if not isinstance(health_ping, HealthPing):
+            wrong_type(self, 'health_ping', HealthPing, health_ping)
         if '_group_current' in d:
             one_of_only(self, 'request')
         d['_group_current'] = _set_WorkItem_health_ping
@@ -10684,6 +10879,8 @@ def init_RerunWorkflowFromEventRequest(self, source_instance_id=None, event_id=N
     if new_child_workflow_instance_id is not None:
         self.new_child_workflow_instance_id = new_child_workflow_instance_id
     if router is not None:
+        if not isinstance(router, TaskRouter):
+            wrong_type(self, 'router', TaskRouter, router)
         self.router = router
 
 

@@ -38,6 +38,7 @@ from ._wire import (
     MINUS_ONE,
     TWO,
     DecodeError,
+    fields,
     length,
     short_varint,
     signed32,
@@ -71,6 +72,8 @@ def scan(data: bytes, spans: Iterable[Span]) -> list[Scanned]:
     """
     found: list[Scanned] = []
     add = found.append
+    a: Any
+    b: Any
     for start, end in spans:
         try:
             i = start
@@ -299,8 +302,8 @@ def _ns(b: bytes, i: int, end: int) -> int:
     n = end - i
     if n == 12 and b[i] == 8 and b[i + 6] == 16:
         c, d, e, f, g, n = stamp_12(b, i)
-        seconds = TWO[c] + (TWO[d] << 14) + (e << 28)
-        nanos = TWO[f] + (TWO[g] << 14) + (n << 28)
+        seconds: int = TWO[c] + (TWO[d] << 14) + (e << 28)
+        nanos: int = TWO[f] + (TWO[g] << 14) + (n << 28)
         if seconds < 0x800000000 and nanos < 0x80000000:
             return seconds * 1_000_000_000 + nanos
     elif n == 11 and b[i] == 8 and b[i + 6] == 16:
@@ -352,7 +355,7 @@ def _content_span(b: bytes, i: int, end: int, kind: int) -> Span:
 
 
 def _ns_of(message: Any, name: str) -> int:
-    stamp = _fast.fields(message).get(name)
+    stamp = fields(message).get(name)
     return 0 if stamp is None else timestamp_ns(stamp)
 
 
@@ -375,10 +378,10 @@ _CONTENTS: dict[int, Any] = {
     3: lambda event, content: (content.name, content.input),
     6: lambda event, content: (content.name, content.task_execution_id),
     7: lambda event, content: (content.task_scheduled_id, content.result),
-    8: lambda event, content: (content.task_scheduled_id, _fast.fields(content).get("failure_details")),
+    8: lambda event, content: (content.task_scheduled_id, fields(content).get("failure_details")),
     9: lambda event, content: (content.name, content.instance_id),
     10: lambda event, content: (content.task_scheduled_id, content.result),
-    11: lambda event, content: (content.task_scheduled_id, _fast.fields(content).get("failure_details")),
+    11: lambda event, content: (content.task_scheduled_id, fields(content).get("failure_details")),
     12: lambda event, content: (_ns_of(content, "fire_at"), _origin(content)),
     13: lambda event, content: (content.timer_id, _ns_of(content, "fire_at")),
     14: lambda event, content: (_ns_of(event, "timestamp"), content.version),

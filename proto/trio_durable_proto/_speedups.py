@@ -19,13 +19,13 @@ betterproto's own code and works on; copies keep unknown fields.
 from __future__ import annotations
 
 import copy
-import io
 import struct
 from collections.abc import Callable
 from typing import Any
 
 import betterproto
 from betterproto import PLACEHOLDER, Message
+from betterproto._version import __version__ as VERSION
 
 from ._wire import MAX_DEPTH, DecodeError, EncodeError, unsigned
 
@@ -71,9 +71,9 @@ class _NotSet:
 
 def install(codec: dict[Any, tuple[Any, Any, Any]]) -> None:
     """Change the classes that are the keys of `codec`; the values are constructor, reader and writer."""
-    if betterproto.__version__ != BETTERPROTO:
+    if VERSION != BETTERPROTO:
         raise ImportError(
-            f"trio_durable_proto was written against betterproto {BETTERPROTO} and found {betterproto.__version__}: "
+            f"trio_durable_proto was written against betterproto {BETTERPROTO} and found {VERSION}: "
             f"install betterproto=={BETTERPROTO}"
         )
     for cls, (construct, read, write) in codec.items():
@@ -102,6 +102,12 @@ def _install(cls: Any, construct: Any, read: Any, write: Any) -> None:
                 return
             d["_group_current"] = {group: name}
         d[name] = value
+
+    def default_of(self: Any, name: str) -> Any:
+        value = meta.default_gen[name]()
+        if isinstance(value, Message):
+            _fields(value)["_serialized_on_wire"] = False
+        return value
 
     def parse(self: Any, data: bytes) -> Any:
         """Merge the fields that `data` holds into this message; raises DecodeError."""
@@ -138,12 +144,14 @@ def _install(cls: Any, construct: Any, read: Any, write: Any) -> None:
         _fields(twin).update({name: copy.deepcopy(value, memo) for name, value in _fields(self).items()})
         return twin
 
-    construct.__qualname__, construct.__name__, construct.__module__ = f"{cls.__name__}.__init__", "__init__", cls.__module__
+    construct.__name__, construct.__qualname__, construct.__module__ = "__init__", f"{cls.__name__}.__init__", __name__
     construct.__annotations__ = dict(cls.__init__.__annotations__)
     cls.__init__ = construct
     cls.__getattribute__ = object.__getattribute__
     cls.__setattr__ = setattr_ if groups else object.__setattr__
     cls._Message__raw_get = raw_get
+    cls._get_field_default = default_of
+    from_string.__name__, from_string.__qualname__ = "FromString", f"{cls.__name__}.FromString"
     cls.parse, cls.load, cls.FromString = parse, load, classmethod(from_string)
     cls.__bytes__ = cls.SerializeToString = to_bytes
     cls.__len__, cls.dump = length, dump
@@ -179,20 +187,65 @@ def to_wire(write: Any, message: Any) -> bytes:
     """Run a generated writer; a value that does not fit its field becomes EncodeError naming the field."""
     try:
         data: bytes = write(message)
-        return data
-    except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (AttributeError, TypeError, ValueError, LookupError, struct.error, RecursionError) as error:
         raise EncodeError(explain(message, error)) from error
+    return data
+
+
+_EXPECTED: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "bytes": (bytes, bytearray, memoryview),
+    "bool": (int,),
+    "enum": (int,),
+    "int32": (int,),
+    "int64": (int,),
+    "uint32": (int,),
+}
 
 
 def explain(message: Any, error: Exception) -> str:
-    """Where in `message` the value is that a writer failed on. Slow, and only run for the error message."""
+    """Where in `message` the value is that a writer failed on, and what was expected there. Slow: for the message only."""
     if isinstance(error, RecursionError):
         return f"{type(message).__name__} is nested too deeply to be encoded"
-    return f"{type(message).__name__}: {error}"
+    return _explain(message, type(message).__name__) or f"{type(message).__name__}: {error}"
 
 
-def delimited(message: Any) -> bytes:
-    """`message` with its size in front."""
-    out = io.BytesIO()
-    message.dump(out, True)
-    return out.getvalue()
+def _explain(message: Any, path: str) -> str | None:
+    meta = message._betterproto
+    for name, value in _fields(message).items():
+        field = meta.meta_by_field_name.get(name)
+        if field is None or value is None:
+            continue
+        if field.proto_type == betterproto.TYPE_MAP:
+            if not isinstance(value, dict) or not all(isinstance(x, str) for pair in value.items() for x in pair):
+                return f"{path}.{name}: expected a dict of str to str, got {value!r}"
+            continue
+        cls = meta.cls_by_field[name]
+        expected = _EXPECTED.get(field.wraps or field.proto_type, (cls,))
+        repeated = meta.default_gen[name] is list
+        if repeated and not isinstance(value, list | tuple):
+            return f"{path}.{name}: expected a list, got {value!r}"
+        for index, item in enumerate(value if repeated else [value]):
+            here = f"{path}.{name}[{index}]" if repeated else f"{path}.{name}"
+            if not isinstance(item, expected):
+                return f"{here}: expected {' or '.join(each.__name__ for each in expected)}, got {item!r}"
+            if isinstance(item, Message):
+                if found := _explain(item, here):
+                    return found
+            elif isinstance(item, str):
+                try:
+                    item.encode()
+                except UnicodeEncodeError:
+                    return f"{here}: {item!r} holds a lone surrogate and has no UTF-8"
+            elif found := _out_of_range(field.wraps or field.proto_type, item):
+                return f"{here}: {found}"
+    return None
+
+
+def _out_of_range(kind: str, value: Any) -> str | None:
+    bounds = {"int32": (-(1 << 31), 1 << 31), "enum": (-(1 << 31), 1 << 31), "uint32": (0, 1 << 32),
+              "int64": (-(1 << 63), 1 << 63)}
+    low, high = bounds.get(kind, (None, None))
+    if low is None or high is None or low <= value < high:
+        return None
+    return f"expected a number from {low} to {high - 1}, got {value}"

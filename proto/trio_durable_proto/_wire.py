@@ -405,3 +405,8 @@ def present(message: Any) -> bool:
 def one_of_only(message: object, group: str) -> None:
     """Refuse a constructor's second member of a oneof."""
     raise TypeError(f"{type(message).__name__}: two members of the oneof {group!r} were given; give one")
+
+
+def wrong_type(message: object, name: str, expected: type, value: object) -> None:
+    """Refuse a message of another type in a constructor, where it would be written as something that it is not."""
+    raise TypeError(f"{type(message).__name__}.{name}: expected a {expected.__name__}, got {value!r}")
