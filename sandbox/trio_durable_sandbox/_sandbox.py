@@ -109,7 +109,7 @@ class Sandbox:
         """
         self.importer.factories[name] = factory
 
-    def load(self, function: Callable[..., Any], *, mode: Mode | None = None) -> Program:
+    def load(self, function: Any, *, mode: Mode | None = None) -> Program:
         """Find and compile the module of an orchestrator function; executes nothing. Call outside of turns.
 
         Raises:

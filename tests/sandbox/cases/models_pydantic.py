@@ -1,0 +1,52 @@
+"""pydantic models work inside, and their defaults are deterministic."""
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import uuid
+
+import pydantic
+
+
+class Kind(enum.Enum):
+    A = "a"
+
+
+class Item(pydantic.BaseModel):
+    name: str
+    kind: Kind = Kind.A
+    at: dt.datetime = pydantic.Field(default_factory=dt.datetime.now)
+    id: uuid.UUID = pydantic.Field(default_factory=uuid.uuid4)
+
+
+class Basket(pydantic.BaseModel):
+    items: list[Item]
+    parent: Basket | None = None
+
+    @pydantic.field_validator("items")
+    @classmethod
+    def not_empty(cls, value):
+        if not value:
+            raise ValueError("empty")
+        return value
+
+
+def case_pydantic():  # works
+    basket = Basket(items=[Item(name="x")], parent=Basket(items=[{"name": "y", "kind": "a"}]))
+    back = Basket.model_validate_json(basket.model_dump_json())
+    assert back == basket and type(back.items[0]) is Item and type(back.parent.items[0].kind) is Kind
+    return back
+
+
+def case_pydantic_invalid():  # works
+    try:
+        Basket(items=[])
+    except pydantic.ValidationError as e:
+        return e.error_count()
+
+
+def case_pydantic_dataclass():  # works
+    @pydantic.dataclasses.dataclass
+    class D:
+        x: int
+    return D("3").x, pydantic.TypeAdapter(list[int]).validate_python(["1"])

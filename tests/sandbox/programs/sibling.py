@@ -1,0 +1,7 @@
+import time
+
+AT = time.time()
+
+
+def where():
+    return __name__, AT
