@@ -190,7 +190,7 @@ async def test_this_test_notices_a_store_that_does_not_sync(tmp_path, disk, work
     witness, _, _ = await workload(
         tmp_path / "x.db", disk, worker_class, client_class, scripts, instances=1, sabotage=True
     )
-    answered, found = next(cut for cut in witness.cuts if cut[0] == len(witness.answers) - 1)
+    answered, found = next(cut for cut in witness.cuts if cut[0] == len(witness.answers) - 2)
     store = after_the_cut(found, tmp_path / "after")
     try:
         assert missing(store, witness.answers[:answered])
