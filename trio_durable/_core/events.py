@@ -60,6 +60,7 @@ class Status(IntEnum):
 
     @property
     def is_terminal(self) -> bool:
+        """Whether an instance in this state has ended for good."""
         return self in (Status.COMPLETED, Status.FAILED, Status.CANCELED, Status.TERMINATED)
 
 

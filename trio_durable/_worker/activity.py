@@ -37,14 +37,14 @@ class ActivityContext:
     trace_parent: str | None = None
     trace_state: str | None = None
 
-    #: The name of `orchestration_id` in Dapr's SDK.
     @property
     def workflow_id(self) -> str:
+        """The name of `orchestration_id` in Dapr's SDK."""
         return self.orchestration_id
 
 
 class ActivityRunner:
-    """Runs the registered activities, at most `limit` at a time."""
+    """Runs the registered activities, at most `limit` at a time: each inside a `slot`."""
 
     def __init__(self, registry: Registry, converter: Any, limit: int) -> None:
         self._registry = registry
@@ -53,13 +53,16 @@ class ActivityRunner:
         self._threads = trio.CapacityLimiter(limit)
         self._inputs: dict[str, tuple[bool, Any]] = {}
 
+    def slot(self) -> _Borrowed:
+        """One of the `limit` places; whoever runs an activity holds one."""
+        # A fresh borrower each: one Trio task may not hold two tokens of a limiter.
+        return _Borrowed(self._limit)
+
     async def run(self, activity: Activity, completion_token: str = "") -> ActivityResult:
         """What the activity returned, or how it failed.  Cancelling abandons a plain activity's thread."""
         outcome = ActivityResult(activity.instance_id, activity.task_id, completion_token=completion_token)
         try:
-            # A fresh borrower: one Trio task may not hold two tokens of a limiter.
-            async with _Borrowed(self._limit):
-                outcome.result = await self._call(activity)
+            outcome.result = await self._call(activity)
         except Exception as error:
             outcome.failure = FailureDetails.from_exception(error)
         return outcome
