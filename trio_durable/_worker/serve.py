@@ -231,14 +231,17 @@ class _Session:
                 await trio.lowlevel.checkpoint()
 
     async def _run_activity(self, stub: Any, activity: Activity, token: str) -> None:
-        result = await self._activities.run(activity, token)
-        what = f"activity {activity.name!r} of instance {activity.instance_id!r}"
-        try:
-            await _send(stub.complete_activity_task, activity_result_to_pb(result), what)
-        except _TooLarge as error:
-            failure = FailureDetails("ResourceExhausted", f"the result of {what} is too large: {error}")
-            refused = ActivityResult(result.instance_id, result.task_id, None, failure, token)
-            await _send(stub.complete_activity_task, activity_result_to_pb(refused), what)
+        # The slot is kept until the sidecar has the answer: what a killed worker leaves to be done again is never more
+        # than what it may run at a time.
+        async with self._activities.slot():
+            result = await self._activities.run(activity, token)
+            what = f"activity {activity.name!r} of instance {activity.instance_id!r}"
+            try:
+                await _send(stub.complete_activity_task, activity_result_to_pb(result), what)
+            except _TooLarge as error:
+                failure = FailureDetails("ResourceExhausted", f"the result of {what} is too large: {error}")
+                refused = ActivityResult(result.instance_id, result.task_id, None, failure, token)
+                await _send(stub.complete_activity_task, activity_result_to_pb(refused), what)
 
     async def _send_turn(self, stub: Any, result: TurnResult) -> None:
         what = f"a turn of instance {result.instance_id!r}"
