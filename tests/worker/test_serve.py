@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import trio
+import trio.testing
 
 from trio_durable import NonRetryableError, Worker
 from trio_durable._core import events as ev
@@ -181,6 +182,22 @@ async def test_too_large_an_answer_fails_the_work_instead_of_looping(nursery, hu
         hub.start("call_double", "1")
         (action,) = (await next_turn(hub)).actions
         assert (action.id, action.status) == (-1, ev.Status.FAILED)
+
+
+async def test_an_activity_counts_until_its_answer_is_taken(nursery, hub, channel, autojump_clock):
+    """So a killed worker leaves at most as many unknown runs as it may have at a time."""
+    ran = []
+
+    async def notes(ctx):
+        ran.append(ctx.task_id)
+
+    hub.errors = [GRPCError(RpcStatus.UNAVAILABLE, "away")] * 3
+    async with serving(nursery, channel, activities=[notes], max_concurrent_activities=1):
+        hub.activity("notes", task_id=1)
+        hub.activity("notes", task_id=2)
+        await trio.testing.wait_all_tasks_blocked()
+        assert ran == [1]
+        assert [(await next_result(hub)).task_id for _ in range(2)] == [1, 2]
 
 
 async def test_cancelling_lets_running_activities_end_and_sends_their_answers(hub, channel):
