@@ -5,6 +5,7 @@ values are made.
 """
 
 from ._errors import SandboxInactiveError, SandboxLoadError, SandboxViolationError, SandboxWarning
+from ._order import ordered
 from ._run import Run
 from ._sandbox import Program, Sandbox, in_orchestration, unsafe
 from ._state import refuse
@@ -18,6 +19,7 @@ __all__ = [
     "SandboxViolationError",
     "SandboxWarning",
     "in_orchestration",
+    "ordered",
     "refuse",
     "unsafe",
 ]

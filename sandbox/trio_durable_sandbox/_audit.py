@@ -62,12 +62,22 @@ def _called(frame: FrameType | None, primitive: str) -> str | None:
         if MARK in frame.f_builtins:
             if frame.f_code.co_filename.startswith("<") and "importlib" in frame.f_code.co_filename:
                 return None
-            return primitive if last is None else f"{_module(last)}.{last.f_code.co_qualname}"
+            return primitive if last is None else _public(_module(last), last.f_code.co_qualname)
         if _module(frame).partition(".")[0] in AUDIT_TRUSTED or _module(frame).startswith("trio_durable"):
             return None
         last = frame
         frame = frame.f_back
     return None
+
+
+def _public(module: str, name: str) -> str:
+    """The shortest path under which the package offers the function: `numpy.load`, wherever it is defined."""
+    parts = module.split(".")
+    for size in range(1, len(parts)):
+        above = ".".join(parts[:size])
+        if getattr(getattr(sys.modules.get(above), name, None), "__name__", None) == name:
+            return f"{above}.{name}"
+    return f"{module}.{name}"
 
 
 def _module(frame: FrameType) -> str:

@@ -11,8 +11,9 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from ._guards import guard, guarded_getattr, mutable
+from ._order import ordered, pop, shown
 from ._policy import BUILTINS_REFUSED, REMEDIES
-from ._rewrite import ATTRIBUTE, MUTABLE, rewrite
+from ._rewrite import ATTRIBUTE, MUTABLE, ORDERED, POP, SHOWN, rewrite
 from ._standins import BY_VALUE, REPLACEMENTS, refused
 from ._state import MARK, active_run, get_run, refuse
 from ._values import stable_hash
@@ -122,4 +123,7 @@ for _name, _key in BUILTINS_REFUSED.items():
 REPLACEMENTS["builtins"] = lambda real: {key: value for key, value in BUILTINS.items() if not key.startswith("_td_")}
 BUILTINS[ATTRIBUTE] = guard
 BUILTINS[MUTABLE] = mutable
+BUILTINS[ORDERED] = ordered
+BUILTINS[POP] = pop
+BUILTINS[SHOWN] = shown
 BUILTINS[MARK] = True

@@ -15,6 +15,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import linecache
+import os
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -228,6 +229,9 @@ class Importer:
         return self._compile(name, spec)
 
     def _spec(self, name: str) -> importlib.machinery.ModuleSpec | None:
+        loaded = getattr(sys.modules.get(name), "__spec__", None)
+        if loaded is not None:
+            return loaded  # type: ignore[no-any-return]
         parent = name.rpartition(".")[0]
         path = None
         if parent:
@@ -242,10 +246,9 @@ class Importer:
                 if path is None:
                     return None
         else:
-            module = sys.modules.get(name)
-            spec = getattr(module, "__spec__", None)
-            if spec is not None:
-                return spec  # type: ignore[no-any-return]
+            filename = getattr(sys.modules.get(name), "__file__", None)
+            if isinstance(filename, str) and filename.endswith(".py"):
+                return importlib.util.spec_from_file_location(name, filename)
         for finder in sys.meta_path:
             find_spec = getattr(finder, "find_spec", None)
             found = find_spec(name, path) if find_spec is not None else None
@@ -257,14 +260,8 @@ class Importer:
         search = list(spec.submodule_search_locations) if spec.submodule_search_locations is not None else None
         if spec.loader is None or spec.origin in (None, "namespace"):
             unit = Unit(name, None, None, search, None)
-        elif not hasattr(spec.loader, "get_source"):
-            # A loader of a test runner's or a tool's own, which rewrites what a plain .py file holds.
-            unit = Unit(name, None, None, search, None)
-            if str(spec.origin).endswith(".py"):
-                with open(str(spec.origin), "rb") as file:
-                    unit = self._unit(name, importlib.util.decode_source(file.read()), str(spec.origin), search)
         else:
-            source = spec.loader.get_source(spec.loader.name if hasattr(spec.loader, "name") else name)
+            source = _source(spec)
             if source is None:
                 raise SandboxLoadError(f"module {name!r} has no source ({spec.origin}) and the sandbox needs it")
             unit = self._unit(name, source, str(spec.origin), search)
@@ -315,6 +312,15 @@ class Importer:
             unit = self._unit(MAIN, source, filename, None)
         self.units["__main__"] = unit
         return unit
+
+
+def _source(spec: importlib.machinery.ModuleSpec) -> str | None:
+    """From the file where there is one: loaders of tools that rewrite code (pytest's) do not tell the source."""
+    if spec.origin is not None and spec.origin.endswith(".py") and os.path.isfile(spec.origin):
+        with open(spec.origin, "rb") as file:
+            return importlib.util.decode_source(file.read())
+    get_source = getattr(spec.loader, "get_source", None)
+    return get_source(spec.name) if get_source is not None else None
 
 
 def _is_users(spec: importlib.machinery.ModuleSpec) -> bool:

@@ -7,6 +7,8 @@ those of the source. What is rewritten:
 - `X.name`, where the policy knows `name`         -> `_td_attr(X, 'name')`
 - `X.name = ...` on an imported X, also `del`     -> `_td_mutable(X).name = ...`
 - `import a.b as c`                               -> `from a import b as c`, so that the hook sees the binding
+- `for x in X`, `*X`, `a, b = X`, `list(X)` ...     -> `_td_ordered(X)` in place of X (see `_order`); `X.pop()` ->
+  `_td_pop(X)`; `f"{X}"`, `str(X)`, `print(X)`     -> `_td_shown(X)`; not where X is plainly no set
 - `__name__`, outside `module=__name__`           -> the name as a plain string (see `_names`)
 """
 
@@ -18,6 +20,16 @@ from typing import Any, cast
 from ._policy import FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED, words
 
 ATTRIBUTE, MUTABLE = "_td_attr", "_td_mutable"
+ORDERED, POP, SHOWN = "_td_ordered", "_td_pop", "_td_shown"
+
+_ITERATING = frozenset(words("list tuple iter enumerate zip map filter sum min max any all dict sorted"))
+_SHOWING = frozenset(words("str repr print format ascii"))
+_ITERATING_METHODS = frozenset(words("join extend extendleft fromkeys writelines update"))
+_ITERATING_MODULES = frozenset(words("itertools collections functools heapq statistics math more_itertools"))
+_NO_SET = (
+    ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.ListComp, ast.DictComp, ast.GeneratorExp,
+    ast.Lambda, ast.Compare, ast.Await,
+)  # fmt: skip
 
 
 def _guarded() -> frozenset[str]:
@@ -39,9 +51,77 @@ GUARDED = _guarded()
 
 
 class _Rewriter(ast.NodeTransformer):
-    def __init__(self, module: str | None, imported: frozenset[str]) -> None:
+    def __init__(self, module: str | None, tree: ast.AST) -> None:
         self.module = module
-        self.imported = imported
+        self.own: set[str]
+        self.imported, found = imports_of(tree)
+        self.own = set()  # names that the module binds itself: a `list` of its own is not the builtin
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self.own.add(node.id)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                self.own.add(node.name)
+            elif isinstance(node, ast.arg):
+                self.own.add(node.arg)
+        self.iterating = {name for module, names, _ in found if module in _ITERATING_MODULES for name in names}
+
+    # -- sets that become sequences or text
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        self.generic_visit(node)
+        node.iter = _ordered(node.iter)
+        return node
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self.generic_visit(node)
+        if not node.is_async:
+            node.iter = _ordered(node.iter)
+        return node
+
+    def visit_Starred(self, node: ast.Starred) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.ctx, ast.Load):
+            node.value = _ordered(node.value)
+        return node
+
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.AST:
+        self.generic_visit(node)
+        node.value = _ordered(node.value)
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        if len(node.targets) == 1 and isinstance(node.targets[0], ast.Tuple | ast.List):
+            node.value = _ordered(node.value)
+        return node
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
+        self.generic_visit(node)
+        node.value = _wrapped(node.value, SHOWN)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        function = node.func
+        wrapper = None
+        if isinstance(function, ast.Name) and function.id not in self.own:
+            if function.id in _ITERATING or function.id in self.iterating:
+                wrapper = ORDERED
+            elif function.id in _SHOWING:
+                wrapper = SHOWN
+        elif isinstance(function, ast.Attribute):
+            if function.attr == "pop" and not node.args and not node.keywords:
+                self.generic_visit(node)
+                return _at(node, _call(node, POP, function.value))
+            if function.attr in _ITERATING_METHODS or _root(function) in _ITERATING_MODULES:
+                wrapper = ORDERED
+            elif function.attr == "format" and isinstance(function.value, ast.Constant):
+                wrapper = SHOWN
+        self.generic_visit(node)
+        if wrapper is not None:
+            node.args = [_wrapped(arg, wrapper) for arg in node.args]
+        return node
+
+    # -- attributes, imports, names
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.ctx, ast.Load):
@@ -110,6 +190,24 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
 
+def _ordered(node: ast.expr) -> ast.expr:
+    return _wrapped(node, ORDERED)
+
+
+def _wrapped(node: ast.expr, wrapper: str) -> ast.expr:
+    """`wrapper(node)`, unless the expression can be no set."""
+    if isinstance(node, (*_NO_SET, ast.Starred)):
+        return node
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        name = node.func.id
+        if name in _NO_SET_CALLS:
+            return node
+    return _call(node, wrapper, node)
+
+
+_NO_SET_CALLS = frozenset(words("range enumerate zip map filter sorted list tuple dict reversed len str int repr open"))
+
+
 def _root(node: ast.expr) -> str | None:
     while isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
@@ -147,5 +245,4 @@ def imports_of(tree: ast.AST) -> tuple[frozenset[str], list[tuple[str, tuple[str
 
 def rewrite(tree: Any, module: str | None) -> Any:
     """Rewrite a parsed module, or the argument of `eval` and `exec` (then `module` is None)."""
-    bound, _ = imports_of(tree)
-    return ast.fix_missing_locations(_Rewriter(module, bound).visit(tree))
+    return ast.fix_missing_locations(_Rewriter(module, tree).visit(tree))

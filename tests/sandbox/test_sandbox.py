@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (user modules on one line)
 """The public face: loading, modes, replacement of modules, closing, threads, scripts."""
 
 from __future__ import annotations
@@ -553,3 +554,24 @@ def test_interleaved_runs_on_threads(maker: Maker) -> None:
         thread.join()
     assert len(results) == 8
     assert all(result == expected for result in results)
+
+
+# -- orchestrators in test files
+
+marker: list[int] = []
+
+
+def defined_here() -> Any:
+    marker.append(1)
+    return __name__, len(marker), Maker.__module__
+
+
+def test_an_orchestrator_in_a_test_file() -> None:
+    """pytest's loader rewrites assertions and keeps the source to itself; its importlib mode invents packages."""
+    sandbox = Sandbox()
+    run = sandbox.new_run("i", "s", lambda: START)
+    function = sandbox.load(defined_here).instantiate(run)
+    with run.active():
+        assert function() == (__name__, 1, __name__)
+    assert marker == []
+    run.close()
