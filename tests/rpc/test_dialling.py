@@ -318,3 +318,48 @@ async def test_an_idle_server_stops_at_once() -> None:
             nursery.cancel_scope.cancel()
             started = trio.current_time()
     assert trio.current_time() - started < 2
+
+
+async def test_a_thread_that_is_gone_leaves_nobody_waiting() -> None:
+    """Calls and waits on a closed threaded channel fail; a stream that waits for its reader ends with the channel."""
+    service = Service()
+    async with serving(service) as port:
+        async with open_channel(f"127.0.0.1:{port}", io="thread") as channel:
+            call = stream(channel, OURS + "stream_count")
+            await call.send_message(b"3000 100000", end=True)
+            assert await call.recv_message()
+        with trio.fail_after(5):
+            assert (await status_of(unary(channel, OURS + "echo")))[0] is Status.CANCELLED
+            assert (await status_of(channel.wait_ready()))[0] is Status.CANCELLED
+
+            async def drain() -> None:
+                while await call.recv_message():
+                    pass
+
+            assert (await status_of(drain()))[0] in (Status.CANCELLED, Status.UNAVAILABLE)
+
+
+async def test_answers_in_flight_outlive_the_shutdown() -> None:
+    """A large answer that the handler has finished still arrives whole, although the server is going down."""
+    service = Service()
+    async with trio.open_nursery() as nursery:
+        port = await nursery.start(partial(serve, [service], grace=5))
+        with trio.CancelScope(shield=True):
+            async with open_channel(f"127.0.0.1:{port}") as channel, trio.open_nursery() as calls:
+                sizes: list[int] = []
+
+                async def one() -> None:
+                    sizes.append(len(await unary(channel, OURS + "big", b"30000000")))
+
+                calls.start_soon(one)
+                await eventually(lambda: service.most == 1)
+                nursery.cancel_scope.cancel()
+    assert sizes == [30_000_000]
+
+
+@pytest.mark.parametrize("io", ["inline", "thread"])
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_timeout_that_is_over(io: Any, limit: float) -> None:
+    async with serving(Service()) as port, open_channel(f"127.0.0.1:{port}", io=io) as channel:
+        status, _ = await status_of(unary(channel, OURS + "sleep", b"1", timeout=limit))
+        assert status is Status.DEADLINE_EXCEEDED

@@ -270,7 +270,6 @@ class EventsProcessor(seams.EventsProcessorBase):
 
     connection: Connection
     handler: Any
-    on_idle: Callable[[], None] | None = None
 
     def __init__(self, handler: Any, connection: Connection, limits: Limits | None) -> None:
         super().__init__(handler, connection)
@@ -293,11 +292,8 @@ class EventsProcessor(seams.EventsProcessorBase):
                 return
             release_base()
             self.connection.slots.wake()
-            if not self.streams:
-                if self.connection.draining:
-                    self.close("the connection was drained after GOAWAY")
-                if self.on_idle is not None:
-                    self.on_idle()
+            if not self.streams and self.connection.draining:
+                self.close("the connection was drained after GOAWAY")
 
         return release
 
@@ -329,8 +325,6 @@ class EventsProcessor(seams.EventsProcessorBase):
         connection.slots.fail(never_sent)
         connection.settings_received.fail(lost)
         self.processors.clear()
-        if self.on_idle is not None:
-            self.on_idle()
 
     def abuse(self, what: str) -> None:
         """The peer overdoes it: say so and hang up."""

@@ -148,7 +148,7 @@ class ConnectionHandler(seams.ServerHandlerBase):
         finally:
             self.calls.discard(call)
             release_stream()
-            self.server._call_ended()
+            self.server._something_ended.set()
 
     def cancel(self, stream: Any) -> None:
         """Resets reach a call through `stream.on_terminated`."""
@@ -206,7 +206,7 @@ class Server(seams.ServerBase):
         self._grace = grace
         self._connections: set[ConnectionHandler] = set()
         self._stopping = trio.Event()
-        self._idle = trio.Event()
+        self._something_ended = trio.Event()
 
     @property
     def active_calls(self) -> int:
@@ -237,30 +237,28 @@ class Server(seams.ServerBase):
         for connection in list(self._connections):
             connection.drain()
         with trio.move_on_after(self._grace):
-            await self._wait_idle()
+            await self._wait_until(lambda: not self.active_calls)
         for connection in list(self._connections):
             for call in list(connection.calls):
                 call.end(GRPCError(Status.UNAVAILABLE, _SHUTTING_DOWN))
-        with trio.move_on_after(0.5):
-            await self._wait_idle()
+        with trio.move_on_after(1):  # the last answers go out, and clients hang up on our GOAWAY
+            await self._wait_until(lambda: not self._connections)
 
-    async def _wait_idle(self) -> None:
-        while self.active_calls:
-            self._idle = trio.Event()
-            await self._idle.wait()
-
-    def _call_ended(self) -> None:
-        self._idle.set()
+    async def _wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition on calls and connections; looked at whenever one of them ends."""
+        while not condition():
+            self._something_ended = trio.Event()
+            await self._something_ended.wait()
 
     # -- one connection
 
     async def _accepted(self, stream: trio.SocketStream) -> None:
         try:
             peer = _peer_name(stream)
-            sock = socket.socket(fileno=stream.socket.detach())
         except OSError:
-            return  # gone before we looked
-        await self.serve_socket(sock, peer)
+            await stream.aclose()  # gone before we looked
+            return
+        await self.serve_socket(socket.socket(fileno=stream.socket.detach()), peer)
 
     async def serve_socket(self, sock: socket.socket, peer: str = "peer") -> None:
         """Serve one connected socket until it ends; closes it.  Never raises for what the peer does."""
@@ -278,6 +276,10 @@ class Server(seams.ServerBase):
                 log.debug("%s went away at once: %s", peer, error)
                 sock.close()
                 return
+            except Exception:
+                log.exception("the connection of %s could not be served", peer)
+                sock.close()
+                return
             except BaseException:
                 sock.close()
                 raise
@@ -292,6 +294,7 @@ class Server(seams.ServerBase):
                 await transport.run(*background)
             finally:
                 self._connections.discard(handler)
+                self._something_ended.set()
                 nursery.cancel_scope.cancel()
 
     async def _shake_hands(self, transport: Transport, peer: str) -> bool:

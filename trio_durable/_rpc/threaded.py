@@ -20,7 +20,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any
 
@@ -76,10 +76,13 @@ class _Inbox:
         return self._items.popleft()
 
 
-def _post(token: trio.lowlevel.TrioToken, function: Callable[..., object], *args: Any) -> None:
-    """Run `function` in the other thread soon; nothing if that thread is done."""
-    with suppress(trio.RunFinishedError):
+def _post(token: trio.lowlevel.TrioToken, function: Callable[..., object], *args: Any) -> bool:
+    """Run `function` in the other thread soon; False, and nothing, if that thread is done."""
+    try:
         token.run_sync_soon(function, *args)
+    except trio.RunFinishedError:
+        return False
+    return True
 
 
 class _Loop:
@@ -127,15 +130,19 @@ class _Loop:
         """From the host."""
         _post(self.token, self._closing.set)
 
-    def spawn(self, function: Callable[..., Awaitable[None]], *args: Any) -> None:
-        """From the host: a task over there."""
-        _post(self.token, self._spawn, function, *args)
+    def spawn(self, inbox: _Inbox, function: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """From the host: a task over there.  If it cannot be, `inbox` gets the error that says so."""
+        if not _post(self.token, self._spawn, inbox, function, *args):
+            inbox.put(("error", self._closed()))
 
-    def _spawn(self, function: Callable[..., Awaitable[None]], *args: Any) -> None:
+    def _spawn(self, inbox: _Inbox, function: Callable[..., Awaitable[None]], *args: Any) -> None:
         try:
             self._nursery.start_soon(self._counted, function, *args)
-        except RuntimeError:  # the nursery is closed: the channel is going away, and so is whoever asked
-            log.debug("a call came after the rpc thread had closed")
+        except RuntimeError:  # the nursery takes no more tasks
+            inbox.put(("error", self._closed()))
+
+    def _closed(self) -> GRPCError:
+        return GRPCError(Status.CANCELLED, f"the channel to {self.channel.address} is closed")
 
 
     async def _counted(self, function: Callable[..., Awaitable[None]], *args: Any) -> None:
@@ -169,7 +176,30 @@ class _Call:
     ) -> None:
         if scope_left != math.inf:
             self._scope.deadline = trio.current_time() + scope_left
-        put = self._inbox.put
+        ended = False
+
+        def put(item: tuple[str, Any]) -> None:
+            nonlocal ended
+            ended = item[0] in ("end", "error")
+            self._inbox.put(item)
+
+        try:
+            await self._run(put, path, cardinality, request, call_left, metadata)
+        finally:
+            if not ended:  # cancelled: by its caller, who does not listen, by its deadline, or by the channel's end
+                late = trio.current_time() >= self._scope.deadline
+                status = Status.DEADLINE_EXCEEDED if late else Status.CANCELLED
+                put(("error", GRPCError(status, "the call was cancelled in the rpc thread")))
+
+    async def _run(
+        self,
+        put: Callable[[tuple[str, Any]], None],
+        path: str,
+        cardinality: Cardinality,
+        request: bytes,
+        call_left: float | None,
+        metadata: Any,
+    ) -> None:
         with self._scope:
             try:
                 async with self._loop.channel.request(
@@ -193,8 +223,6 @@ class _Call:
             except Exception as error:
                 log.exception("a call failed in the rpc thread")
                 put(("error", GRPCError(Status.INTERNAL, f"{type(error).__name__}: {error}")))
-        if self._scope.cancelled_caught:
-            put(("error", GRPCError(Status.DEADLINE_EXCEEDED, "the caller's deadline has passed")))
 
     def cancel(self) -> None:
         self._scope.cancel()
@@ -267,10 +295,9 @@ class ThreadedStream:
         )
         now = trio.current_time()
         self._scope_deadline = trio.current_effective_deadline()
-        if loop.finished.is_set():
-            raise GRPCError(Status.CANCELLED, f"the channel to {self._channel.address} is closed")
         self._call = _Call(loop, self._inbox)
         loop.spawn(
+            self._inbox,
             self._call.run,
             self._name,
             self._cardinality,
@@ -375,13 +402,13 @@ class ThreadedChannel(seams.ChannelBase):
                 try:
                     await self._loop.channel.wait_ready()
                 except GRPCError as error:
-                    inbox.put(error)
+                    inbox.put(("error", error))
                 else:
-                    inbox.put(None)
+                    inbox.put(("ready", None))
 
-        self._loop.spawn(wait)
+        self._loop.spawn(inbox, wait)
         try:
-            error = await inbox.get()
+            _, error = await inbox.get()
         except trio.Cancelled:
             _post(self._loop.token, scope.cancel)
             raise

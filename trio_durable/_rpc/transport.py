@@ -67,7 +67,7 @@ class Transport:
         self._broken = False  # the peer takes no more bytes
         self._writer: Task | None = None
         self._flushed = trio.Event()  # the writer has ended
-        self._nursery: trio.Nursery | None = None
+        self._close_asked = trio.Event()
         self._tls: ssl.SSLObject | None = None
         if tls is not None:
             self._tls_in, self._tls_out = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -95,7 +95,11 @@ class Transport:
         if self._broken or not data:
             return
         if self._tls is not None:
-            self._tls.write(data)
+            try:
+                self._tls.write(data)
+            except ssl.SSLError:
+                self._broken = True  # the peer ended the session; the reader will find out
+                return
             data = self._tls_out.read()
         self._push(data)
 
@@ -106,8 +110,7 @@ class Transport:
         self._closing = True
         self.flush_now()
         self._wake_writer()
-        if self._nursery is not None:
-            self._nursery.start_soon(self._linger)
+        self._close_asked.set()
 
     # -- output
 
@@ -197,28 +200,25 @@ class Transport:
     async def _read_loop(self) -> BaseException | None:
         """Feed the protocol until the peer is gone; what it went with, if that is known."""
         receive = self._sock.recv
-        if self._tls is not None and not self._decrypt(b""):  # came along with the handshake
-            return None
-        while True:
-            await wait_readable(self._sock)
-            try:
-                data = receive(_RECEIVE)
-            except _AGAIN:
-                continue
-            except OSError as error:
-                return error
-            if not data:
+        try:
+            if self._tls is not None and not self._decrypt(b""):  # came along with the handshake
                 return None
-            if self._closing:
-                continue
-            if self._tls is None:
-                self._protocol.data_received(data)
-            else:
+            while True:
+                await wait_readable(self._sock)
                 try:
-                    if not self._decrypt(data):
-                        return None
-                except ssl.SSLError as error:
-                    return error
+                    data = receive(_RECEIVE)
+                except _AGAIN:
+                    continue
+                if not data:
+                    return None
+                if self._closing:
+                    continue
+                if self._tls is None:
+                    self._protocol.data_received(data)
+                elif not self._decrypt(data):
+                    return None
+        except OSError as error:  # ssl.SSLError is one
+            return error
 
     def _decrypt(self, data: bytes) -> bool:
         """Feed the protocol what `data` decrypts to; False when the peer ended the TLS session."""
@@ -280,19 +280,16 @@ class Transport:
         lost: BaseException | None = None
         try:
             async with trio.open_nursery() as nursery:
-                self._nursery = nursery
                 nursery.start_soon(self._write_loop)
+                nursery.start_soon(self._linger, nursery.cancel_scope)
                 for task in background:
                     nursery.start_soon(task)
-                if self._closing:
-                    nursery.start_soon(self._linger)
                 lost = await self._read_loop()
                 nursery.cancel_scope.cancel()
         except Exception as error:
             log.exception("a connection failed for no fault of its peer")
             lost = error
         finally:
-            self._nursery = None
             self._closing = True
             self.flush_now()
             self._broken = True
@@ -301,15 +298,9 @@ class Transport:
             finally:
                 self._sock.close()
 
-    def discard(self) -> None:
-        """Close the socket of a connection that never ran."""
-        self._closing = self._broken = True
-        self._sock.close()
-
-    async def _linger(self) -> None:
-        """After `close`: hand over the rest, say goodbye, and end the reader."""
-        assert self._nursery is not None
-        scope = self._nursery.cancel_scope
+    async def _linger(self, scope: trio.CancelScope) -> None:
+        """After `close`: hand over the rest, say goodbye, and end the connection's tasks."""
+        await self._close_asked.wait()
         with trio.move_on_after(_LINGER):
             await self._flushed.wait()
             if self._server_side and not self._broken:
