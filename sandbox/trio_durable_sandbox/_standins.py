@@ -108,7 +108,7 @@ def _fill_stand_in(made: StandIn, real: ModuleType) -> None:
         real_value = vars(real).get(key)
         if real_value is not None:  # names this Python does not have are not invented
             contents[key] = value
-            _remember(real_value, real.__name__, value)
+            _remember(real_value, real.__name__, value, replaced=True)
 
 
 def stand_in_for(rule: Rule, module: str, name: str, value: Any) -> Any:
@@ -117,7 +117,8 @@ def stand_in_for(rule: Rule, module: str, name: str, value: Any) -> Any:
         return value if rule_for(value.__name__) is None else stand_in(value.__name__)
     inherited = rule.module != module
     named = not inherited and (name in rule.remedies or (rule.refuse != "*" and name in words(rule.refuse)))
-    passed = rule.refuse != "*" or name in words(rule.passes) or name.startswith("__") or _harmless(value)
+    passed = rule.refuse != "*" or name in words(rule.passes) or name.startswith("__")
+    passed = passed or _harmless(value) or _is_foreign(value)
     if passed and not named:
         return value
     remedy = REMEDIES[rule.remedies.get(name, rule.remedy)]
@@ -127,12 +128,21 @@ def stand_in_for(rule: Rule, module: str, name: str, value: Any) -> Any:
     return made
 
 
-def _remember(real: Any, module: str, made: Any) -> None:
-    home = getattr(real, "__module__", None)
-    if isinstance(home, str) and rule_for(home) is None and not home.startswith("_frozen_importlib"):
-        return  # what a governed module imported for its own use, a deque or a dataclass decorator, is not its own
+def _remember(real: Any, module: str, made: Any, *, replaced: bool = False) -> None:
     if isinstance(real, type | FunctionType | BuiltinFunctionType | MethodType) and real is not made:
-        BY_VALUE.setdefault(real, (module, made))
+        if replaced:  # a deterministic implementation wins over a refusal under another module's alias
+            BY_VALUE[real] = (module, made)
+        else:
+            BY_VALUE.setdefault(real, (module, made))
+
+
+def _is_foreign(value: Any) -> bool:
+    """What a governed module imported for its own use, a deque or a dataclass decorator, is not its own."""
+    home = getattr(value, "__module__", None)
+    if not isinstance(value, type | FunctionType | BuiltinFunctionType) or not isinstance(home, str):
+        return False
+    # `_ssl` and the like are the C half of a module that has a rule; so is what importlib is frozen as.
+    return rule_for(home) is None and rule_for(home.lstrip("_")) is None and not home.startswith("_frozen_importlib")
 
 
 def _harmless(value: Any) -> bool:

@@ -124,3 +124,16 @@ def case_loader():
 
 def case_builtins_name():
     __builtins__["open"]("/x")  # refused: open
+
+
+def case_what_refused_modules_import():  # works
+    import collections
+    import dataclasses
+    import functools
+    import queue
+    import threading
+    import tempfile
+    ns = type("Holder", (), {"deque": collections.deque, "Random": __import__("random").Random})
+    assert queue.deque is collections.deque and getattr(queue, "deque")([1]).pop() == 1
+    assert getattr(ns, "Random")().random() != ns.Random().random()
+    return isinstance(collections.deque([1]), queue.deque), getattr(functools, "partial")(int, "3")()
