@@ -21,7 +21,7 @@ from trio_durable._wire.events import event_from_pb
 
 
 class Process:
-    """`python -m trio_durable sidecar` on one file and, once it has started, one port; started and ended by the test."""
+    """`python -m trio_durable sidecar` on one file and, once it has started, one port."""
 
     def __init__(self, db) -> None:
         self._db = db

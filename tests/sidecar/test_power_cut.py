@@ -209,5 +209,5 @@ async def test_a_lone_instance_pays_one_sync_per_answer(tmp_path, disk, worker_c
 async def test_many_instances_share_their_syncs(tmp_path, disk, worker_class, client_class, scripts):
     path = tmp_path / "x.db"
     _, commits, syncs = await workload(path, disk, worker_class, client_class, scripts, instances=50)
-    assert commits <= syncs <= commits + 4  # a checkpoint may fall into it
-    assert syncs / 50 < 2.5, f"{syncs} syncs for 50 instances"
+    assert commits <= syncs <= commits * 1.5 + 4  # a checkpoint may fall into it, and syncs two files
+    assert syncs / 50 < 5, f"{syncs} syncs for 50 instances, where a lone one takes ten"
