@@ -29,8 +29,9 @@ from hyperframe.frame import GoAwayFrame, SettingsFrame
 
 from trio_durable._rpc import seams
 from trio_durable._rpc.channel import Channel
-from trio_durable._rpc.connection import Connection, EventsProcessor, Protocol, Stream
+from trio_durable._rpc.connection import Connection, EventsProcessor, Protocol
 from trio_durable._rpc.server import Server
+from trio_durable._rpc.stream import Stream
 
 # What is overridden or imitated -> fingerprints of the code it may have
 # (grpclib 0.4.9, h2 4.4.1, betterproto 2.0.0b7).

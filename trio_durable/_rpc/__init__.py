@@ -25,9 +25,9 @@ allowed ten at once, because its SETTINGS were not awaited; one deadline ended i
 What it costs is private seams.  They are all in seams.py, and tests/rpc/test_seams.py fails by name when a release of
 grpclib or h2 changes one.
 
-The modules, from the wire up: transport (sockets, TLS) . seams, connection, limits (HTTP/2) . framing, parking
-(messages, waiting) . dialer, keepalive, channel, opening (client) . services, server . memory, threaded . address, tls,
-failures.
+The modules, from the wire up: transport (sockets, TLS) . seams, stream, connection, limits (HTTP/2) . framing, parking
+(messages, waiting) . dialer, keepalive, channel, opening (client) . services, calls, server . memory, threaded .
+address, tls, failures.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ from grpclib.const import Status as RpcStatus
 from trio_durable_proto import TaskHubSidecarServiceStub as Stub
 
 from .address import Address, parse_address
+from .calls import current_call
 from .channel import Channel, ClientStream
 from .dialer import Backoff
 from .keepalive import Keepalive
 from .memory import MemoryChannel
 from .opening import open_channel
 from .raw import WorkStub
-from .server import Server, current_call, serve
+from .server import Server, serve
 from .tls import client_tls, server_tls
 
 __all__ = [

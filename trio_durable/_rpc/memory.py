@@ -30,10 +30,10 @@ from grpclib.metadata import Deadline
 from multidict import MultiDict
 from trio_durable_proto import codec as proto_codec
 
+from .calls import current_call_context
 from .channel import CallDeadline
 from .failures import copy_error
 from .framing import decode, encode
-from .server import current_call_context
 from .services import method_table
 
 __all__ = ["MemoryChannel", "MemoryStream"]
