@@ -102,6 +102,10 @@ def _hash(obj: Any, /) -> int:
     return hash(obj)
 
 
+def _vars(*args: Any) -> Any:
+    return guarded_getattr(args[0], "__dict__") if args else sys._getframe(1).f_locals
+
+
 def _id(obj: Any, /) -> int:
     if sys._getframe(1).f_code.co_filename.startswith("<"):
         return id(obj)  # generated methods (attrs) guard a recursion with it
@@ -110,7 +114,8 @@ def _id(obj: Any, /) -> int:
 
 for _function, _name in (
     (_import, "__import__"), (_print, "print"), (_compile, "compile"), (_eval, "eval"), (_exec, "exec"),
-    (guarded_getattr, "getattr"), (_setattr, "setattr"), (_delattr, "delattr"), (_hash, "hash"), (_id, "id"),
+    (guarded_getattr, "getattr"), (_setattr, "setattr"), (_delattr, "delattr"), (_hash, "hash"),
+    (_id, "id"), (_vars, "vars"),
 ):  # fmt: skip
     BUILTINS[_name] = _function
 for _name, _key in BUILTINS_REFUSED.items():

@@ -24,6 +24,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from ._builtins import BUILTINS
+from ._decimal_context import isolate
 from ._errors import SandboxLoadError
 from ._guards import clean
 from ._rewrite import imports_of, rewrite
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 MAIN: Final = "__mp_main__"
 """The name under which a `__main__` script is loaded, as multiprocessing does."""
+
+PER_RUN: Final[dict[str, Callable[[Run], None]]] = {"decimal": isolate, "_decimal": isolate}
+"""Modules with state that each run gets a copy of, when it first imports them."""
 
 _STDLIB = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
 
@@ -173,6 +177,11 @@ class Importer:
                 raise ModuleNotFoundError(f"No module named {name!r} in an orchestration", name=name) from None
         real = importlib.import_module(name)
         if rule_for(name) is not None and not self.sandbox.passes(name):
+            prepare = PER_RUN.get(name)
+            if prepare is not None:
+                module = run.modules[name] = stand_in(name)
+                prepare(run)
+                return module
             self.shared[name] = stand_in(name)
         else:
             self.shared[name] = real

@@ -240,7 +240,8 @@ RULES: tuple[Rule, ...] = (
     Rule("logging.config", "logging"),
     Rule("logging.handlers", "logging"),
     Rule("warnings", "shared", refuse="filterwarnings simplefilter resetwarnings"),
-    Rule("decimal", "shared", refuse=""),
+    Rule("decimal", "shared", refuse=""),  # its context is the run's own: see _decimal_context
+    Rule("_decimal", "shared", refuse=""),
     # -- third parties with a clock or entropy of their own
     Rule("pendulum", "clock", refuse="now today tomorrow yesterday local_timezone set_local_timezone travel freeze"),
     Rule("arrow", "clock", refuse="now utcnow"),

@@ -137,7 +137,6 @@ def _stream_method(name: str, real: Any) -> Any:
 
     call.__name__ = call.__qualname__ = name
     call.__module__, call.__doc__ = "random", real.__doc__
-    call.__dict__["__wrapped__"] = real
     return call
 
 

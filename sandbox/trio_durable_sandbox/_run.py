@@ -36,9 +36,9 @@ class Turn:
         return run
 
     def __exit__(self, *exc: object) -> None:
+        current.reset(self._tokens.pop())
         if self._run.on_exit is not None:
             self._run.on_exit()
-        current.reset(self._tokens.pop())
 
 
 class Run:
@@ -51,8 +51,8 @@ class Run:
     """
 
     __slots__ = (
-        "__weakref__", "_turn", "closed", "context", "instance_id", "loading", "mode", "modules", "names", "on_enter",
-        "on_exit", "replaying", "sandbox", "state", "unsafe_depth", "values", "violations",
+        "__weakref__", "_turn", "closed", "instance_id", "loading", "mode", "modules", "names", "on_enter",
+        "on_exit", "replaying", "sandbox", "unsafe_depth", "values", "violations",
     )  # fmt: skip
 
     def __init__(
@@ -69,11 +69,14 @@ class Run:
         self.loading = 0
         self.unsafe_depth = 0
         self.closed = False
-        self.context: Any = None
-        self.state: dict[str, Any] = {}
         self.on_enter: Callable[[], None] | None = None
         self.on_exit: Callable[[], None] | None = None
         self._turn = Turn(self)
+
+    @property
+    def depth(self) -> int:
+        """How many turns of this run are open: they nest."""
+        return len(self._turn._tokens)
 
     def active(self) -> Turn:
         """A turn: `with run.active():`. Deterministic stand-ins answer for this run; re-entrant."""
@@ -104,5 +107,4 @@ class Run:
             sys.modules.pop(own, None)
         self.names.clear()
         self.modules.clear()
-        self.state.clear()
         self.on_enter = self.on_exit = None

@@ -173,7 +173,6 @@ def _refused_function(api: str, remedy: str, real: Callable[..., Any]) -> Callab
             setattr(call, attribute, getattr(real, attribute))
         except (AttributeError, TypeError):
             continue
-    call.__dict__["__signature_of__"] = real
     return call
 
 

@@ -575,3 +575,45 @@ def test_an_orchestrator_in_a_test_file() -> None:
         assert function() == (__name__, 1, __name__)
     assert marker == []
     run.close()
+
+
+# -- decimal
+
+
+def test_a_decimal_context_per_instance(maker: Maker) -> None:
+    import decimal
+
+    module = maker.module(
+        "import decimal\nfrom decimal import Decimal, getcontext, localcontext\ngetcontext().prec = 5\n"
+        "async def f(prec, pause):\n"
+        "    before = Decimal(1) / 3\n"
+        "    getcontext().prec = prec\n"
+        "    await pause\n"
+        "    with localcontext() as c:\n"
+        "        c.prec = 2\n"
+        "        await pause\n"
+        "        inner = Decimal(1) / 3\n"
+        "    return before, inner, Decimal(1) / 3\n"
+    )
+
+    class Pause:
+        def __await__(self) -> Any:
+            yield
+
+    host = decimal.getcontext().prec
+    sandbox = Sandbox()
+    live = []
+    for prec in (3, 7):
+        run, f = maker.start(module.f, sandbox, str(prec))
+        with run.active():
+            live.append((run, prec, f(prec, Pause())))
+    results = {}
+    for _ in range(3):
+        for run, prec, coroutine in live:
+            with run.active(), run.active():
+                try:
+                    coroutine.send(None)
+                except StopIteration as stop:
+                    results[prec] = [str(part) for part in stop.value]
+            assert decimal.getcontext().prec == host
+    assert results == {3: ["0.33333", "0.33", "0.333"], 7: ["0.33333", "0.33", "0.3333333"]}

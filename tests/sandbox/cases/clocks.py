@@ -167,3 +167,12 @@ def case_timeit():
 
 def case_tzset():
     time.tzset()  # refused: time.tzset
+
+
+def case_vars():  # works
+    return vars(D)["now"](), sorted(vars(Own(2000, 1, 1)))
+
+
+def case_locals():  # works
+    x = 1
+    return vars() == locals() == {"x": 1}, dir()
