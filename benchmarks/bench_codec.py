@@ -31,11 +31,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import trio_durable_proto as pb
 from google.protobuf import descriptor_pool, empty_pb2, message_factory, timestamp_pb2, wrappers_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.internal import api_implementation
-
-import trio_durable_proto as pb
 from trio_durable_proto import codec
 
 TARGETS = {

@@ -12,6 +12,9 @@ from generator.decode import BIG_GROUP
 from generator.model import Field, MessageModel, varint
 from generator.text import Text
 
+SIZED = ("n = len(e)", "add(ONE_BYTE[n] if n < 128 else size(n))", "add(e)")
+"""What writes a piece `e` behind its tag."""
+
 
 def emit(text: Text, message: MessageModel) -> None:
     """Append the writer of `message`."""
@@ -21,24 +24,25 @@ def emit(text: Text, message: MessageModel) -> None:
             text("return bytes(fields(m).get('_unknown_fields', b''))")
             return
         if message.name == "Timestamp":
-            text("get = fields(m).get", "v = get('_unknown_fields')")
-            text("e = timestamp(get('seconds') or 0, get('nanos') or 0)", "return e + v if v else e")
+            text("e = timestamp(m.seconds or 0, m.nanos or 0)", "v = m._unknown_fields", "return e + v if v else e")
             return
-        text("d = fields(m)", "get = d.get", "o = []", "add = o.append")
+        plain = not message.groups and not any(changeable(field) for field in message.fields)
+        get = "m.{}" if plain else "get({!r})"
+        text(*([] if plain else ["get = fields(m).get"]), "o = []", "add = o.append")
         big = {name for name, members in message.groups.items() if len(members) > BIG_GROUP}
         for name in sorted(big):
-            text("g = get('_group_current')", f"n, t, f = _writers_{message.name}[g[{name!r}] if g else None]")
+            text("g = get('_group_current')", f"number, t, f = _writers_{message.name}[g[{name!r}] if g else None]")
         for is_big, run in groupby(message.by_number, key=lambda field: field.group in big):
             members = list(run)
             if is_big:
-                with text.block(f"if {members[0].number} <= n <= {members[-1].number}:"):
+                with text.block(f"if {members[0].number} <= number <= {members[-1].number}:"):
                     text("v = get(g['" + str(members[0].group) + "'])")
                     with text.block("if v is not None:"):
-                        text("e = f(v)", "add(t)", "add(size(len(e)))", "add(e)")
+                        text("e = f(v)", "add(t)", *SIZED)
             else:
                 for field in members:
-                    _field(text, field)
-        text("v = get('_unknown_fields')")
+                    _field(text, field, get)
+        text("v = " + get.format("_unknown_fields"))
         with text.block("if v:"):
             text("add(v)")
         text("return b''.join(o)")
@@ -55,24 +59,29 @@ def tables(text: Text, message: MessageModel) -> None:
             text("}")
 
 
-def _field(text: Text, field: Field) -> None:
-    text(f"v = get({field.name!r})")
+def changeable(field: Field) -> bool:
+    """Whether reading the field as an attribute would make a default and store it."""
+    return field.repeated or field.kind == "map" or (field.kind == "message" and not field.optional)
+
+
+def _field(text: Text, field: Field, get: str) -> None:
+    text("v = " + get.format(field.name))
     if field.kind == "map":
         with text.block("if v:"), text.block("for k in map_keys(v):"):
-            text("e = map_entry_bytes(k, v[k])", f"add({field.tag_bytes!r})", "add(size(len(e)))", "add(e)")
+            text("e = map_entry_bytes(k, v[k])", f"add({field.tag_bytes!r})", *SIZED)
     elif field.repeated:
         with text.block("if v:"):
             if field.kind == "enum":
                 text("e = b''.join([int32(x) for x in v])")
-                text(f"add({varint(field.number << 3 | 2)!r})", "add(size(len(e)))", "add(e)")
+                text(f"add({varint(field.number << 3 | 2)!r})", *SIZED)
             else:
                 with text.block("for x in v:"):
                     call = f"encode_{field.type}(x)" if field.kind == "message" else _bytes_of(field, "x")
-                    text(f"e = {call}", f"add({field.tag_bytes!r})", "add(size(len(e)))", "add(e)")
+                    text(f"e = {call}", f"add({field.tag_bytes!r})", *SIZED)
     elif field.kind == "message":
         with text.block("if v is not None:"):
             text(f"e = encode_{field.type}(v)")
-            write = [f"add({field.tag_bytes!r})", "add(size(len(e)))", "add(e)"]
+            write = [f"add({field.tag_bytes!r})", *SIZED]
             if field.group is not None or field.optional:
                 text(*write)
             else:
@@ -84,6 +93,10 @@ def _field(text: Text, field: Field) -> None:
                 text("e = v.encode()", "n = len(e)")
                 with text.block("if n < 126:"):
                     text(f"add(_wrapped_{field.number}[n])")
+                with text.block("elif 127 < n < 16381:"):  # both lengths take two bytes
+                    text("k = n + 3")
+                    tag = ", ".join(map(str, field.tag_bytes))
+                    text(f"add(bytes(({tag}, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))")
                 with text.block("else:"):
                     text("n = b'\\n' + size(n)", f"add({field.tag_bytes!r} + size(len(n) + len(e)) + n)")
                 text("add(e)")

@@ -106,9 +106,8 @@ def decode_Timestamp(b, i, end, r, m=None):
 
 
 def encode_Timestamp(m):
-    get = fields(m).get
-    v = get('_unknown_fields')
-    e = timestamp(get('seconds') or 0, get('nanos') or 0)
+    e = timestamp(m.seconds or 0, m.nanos or 0)
+    v = m._unknown_fields
     return e + v if v else e
 
 
@@ -226,29 +225,27 @@ def decode_TaskRouter(b, i, end, r, m=None):
 
 
 def encode_TaskRouter(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('source_app_id')
+    v = m.source_app_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('target_app_id')
+    v = m.target_app_id
     if v is not None:
         e = v.encode()
         n = len(e)
         add(_text_2[n] if n < 128 else b'\x12' + size(n))
         add(e)
-    v = get('target_app_namespace')
+    v = m.target_app_namespace
     if v is not None:
         e = v.encode()
         n = len(e)
         add(_text_3[n] if n < 128 else b'\x1a' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -324,8 +321,7 @@ def decode_WorkflowVersion(b, i, end, r, m=None):
 
 
 def encode_WorkflowVersion(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('patches')
@@ -333,7 +329,8 @@ def encode_WorkflowVersion(m):
         for x in v:
             e = x.encode()
             add(b'\n')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('name')
     if v is not None:
@@ -425,27 +422,28 @@ def decode_WorkflowInstance(b, i, end, r, m=None):
 
 
 def encode_WorkflowInstance(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('execution_id')
+    v = m.execution_id
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -578,8 +576,7 @@ def decode_TaskFailureDetails(b, i, end, r, m=None):
 
 
 def encode_TaskFailureDetails(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('error_type')
@@ -600,6 +597,9 @@ def encode_TaskFailureDetails(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -609,7 +609,8 @@ def encode_TaskFailureDetails(m):
         e = encode_TaskFailureDetails(v)
         if e or v._serialized_on_wire or present(v):
             add(b'"')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('is_non_retriable')
     if v:
@@ -780,8 +781,7 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
 
 
 def encode_ParentInstanceInfo(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('task_scheduled_id')
@@ -794,6 +794,9 @@ def encode_ParentInstanceInfo(m):
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
@@ -804,6 +807,9 @@ def encode_ParentInstanceInfo(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -813,7 +819,8 @@ def encode_ParentInstanceInfo(m):
         e = encode_WorkflowInstance(v)
         if e or v._serialized_on_wire or present(v):
             add(b'"')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('app_id')
     if v is not None:
@@ -885,17 +892,15 @@ def decode_RerunParentInstanceInfo(b, i, end, r, m=None):
 
 
 def encode_RerunParentInstanceInfo(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -953,17 +958,15 @@ def decode_RetryParentInstanceInfo(b, i, end, r, m=None):
 
 
 def encode_RetryParentInstanceInfo(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -1062,33 +1065,34 @@ def decode_TraceContext(b, i, end, r, m=None):
 
 
 def encode_TraceContext(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('trace_parent')
+    v = m.trace_parent
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('span_id')
+    v = m.span_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_2[n] if n < 128 else b'\x12' + size(n))
         add(e)
-    v = get('trace_state')
+    v = m.trace_state
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -1575,8 +1579,7 @@ def decode_WorkflowState(b, i, end, r, m=None):
 
 
 def encode_WorkflowState(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('instance_id')
@@ -1597,6 +1600,9 @@ def encode_WorkflowState(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -1610,21 +1616,24 @@ def encode_WorkflowState(m):
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'*')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('created_timestamp')
     if v is not None:
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'2')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('last_updated_timestamp')
     if v is not None:
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b':')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('input')
     if v is not None:
@@ -1632,6 +1641,9 @@ def encode_WorkflowState(m):
         n = len(e)
         if n < 126:
             add(_wrapped_8[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((66, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'B' + size(len(n) + len(e)) + n)
@@ -1642,6 +1654,9 @@ def encode_WorkflowState(m):
         n = len(e)
         if n < 126:
             add(_wrapped_9[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((74, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'J' + size(len(n) + len(e)) + n)
@@ -1652,6 +1667,9 @@ def encode_WorkflowState(m):
         n = len(e)
         if n < 126:
             add(_wrapped_10[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((82, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'R' + size(len(n) + len(e)) + n)
@@ -1661,7 +1679,8 @@ def encode_WorkflowState(m):
         e = encode_TaskFailureDetails(v)
         if e or v._serialized_on_wire or present(v):
             add(b'Z')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('execution_id')
     if v is not None:
@@ -1669,6 +1688,9 @@ def encode_WorkflowState(m):
         n = len(e)
         if n < 126:
             add(_wrapped_12[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((98, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'b' + size(len(n) + len(e)) + n)
@@ -1678,7 +1700,8 @@ def encode_WorkflowState(m):
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'j')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('parent_instance_id')
     if v is not None:
@@ -1686,6 +1709,9 @@ def encode_WorkflowState(m):
         n = len(e)
         if n < 126:
             add(_wrapped_14[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((114, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'r' + size(len(n) + len(e)) + n)
@@ -1695,7 +1721,8 @@ def encode_WorkflowState(m):
         for k in map_keys(v):
             e = map_entry_bytes(k, v[k])
             add(b'z')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('parent_app_id')
     if v is not None:
@@ -1703,6 +1730,9 @@ def encode_WorkflowState(m):
         n = len(e)
         if n < 126:
             add(_wrapped_16[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((130, 1, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x82\x01' + size(len(n) + len(e)) + n)
@@ -1711,7 +1741,8 @@ def encode_WorkflowState(m):
     if v is not None:
         e = encode_Timestamp(v)
         add(b'\x8a\x01')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -1839,41 +1870,39 @@ def decode_ChildCompletionAttestationPayload(b, i, end, r, m=None):
 
 
 def encode_ChildCompletionAttestationPayload(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('parent_instance_id')
+    v = m.parent_instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('parent_task_scheduled_id')
+    v = m.parent_task_scheduled_id
     if v:
         add(b'\x10')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('io_digest')
+    v = m.io_digest
     if v:
         e = bytes_of(v)
         n = len(e)
         add(_text_3[n] if n < 128 else b'\x1a' + size(n))
         add(e)
-    v = get('signer_cert_digest')
+    v = m.signer_cert_digest
     if v:
         e = bytes_of(v)
         n = len(e)
         add(_text_4[n] if n < 128 else b'"' + size(n))
         add(e)
-    v = get('terminal_status')
+    v = m.terminal_status
     if v:
         add(b'(')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('canonical_spec_version')
+    v = m.canonical_spec_version
     if v:
         add(b'0')
         add(ONE_BYTE[v] if 0 <= v < 128 else uint32(v))
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -1946,23 +1975,21 @@ def decode_ChildCompletionAttestation(b, i, end, r, m=None):
 
 
 def encode_ChildCompletionAttestation(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('payload')
+    v = m.payload
     if v:
         e = bytes_of(v)
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('signature')
+    v = m.signature
     if v:
         e = bytes_of(v)
         n = len(e)
         add(_text_2[n] if n < 128 else b'\x12' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -2103,47 +2130,45 @@ def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
 
 
 def encode_ActivityCompletionAttestationPayload(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('parent_instance_id')
+    v = m.parent_instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('parent_task_scheduled_id')
+    v = m.parent_task_scheduled_id
     if v:
         add(b'\x10')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('activity_name')
+    v = m.activity_name
     if v:
         e = v.encode()
         n = len(e)
         add(_text_3[n] if n < 128 else b'\x1a' + size(n))
         add(e)
-    v = get('io_digest')
+    v = m.io_digest
     if v:
         e = bytes_of(v)
         n = len(e)
         add(_text_4[n] if n < 128 else b'"' + size(n))
         add(e)
-    v = get('signer_cert_digest')
+    v = m.signer_cert_digest
     if v:
         e = bytes_of(v)
         n = len(e)
         add(_text_5[n] if n < 128 else b'*' + size(n))
         add(e)
-    v = get('terminal_status')
+    v = m.terminal_status
     if v:
         add(b'0')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('canonical_spec_version')
+    v = m.canonical_spec_version
     if v:
         add(b'8')
         add(ONE_BYTE[v] if 0 <= v < 128 else uint32(v))
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -2216,23 +2241,21 @@ def decode_ActivityCompletionAttestation(b, i, end, r, m=None):
 
 
 def encode_ActivityCompletionAttestation(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('payload')
+    v = m.payload
     if v:
         e = bytes_of(v)
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('signature')
+    v = m.signature
     if v:
         e = bytes_of(v)
         n = len(e)
         add(_text_2[n] if n < 128 else b'\x12' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -2305,23 +2328,21 @@ def decode_ExternalSigningCertificate(b, i, end, r, m=None):
 
 
 def encode_ExternalSigningCertificate(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('digest')
+    v = m.digest
     if v:
         e = bytes_of(v)
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('certificate')
+    v = m.certificate
     if v:
         e = bytes_of(v)
         n = len(e)
         add(_text_2[n] if n < 128 else b'\x12' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -2582,8 +2603,7 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionStartedEvent(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('name')
@@ -2598,6 +2618,9 @@ def encode_ExecutionStartedEvent(m):
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
@@ -2608,6 +2631,9 @@ def encode_ExecutionStartedEvent(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -2617,28 +2643,32 @@ def encode_ExecutionStartedEvent(m):
         e = encode_WorkflowInstance(v)
         if e or v._serialized_on_wire or present(v):
             add(b'"')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('parent_instance')
     if v is not None:
         e = encode_ParentInstanceInfo(v)
         if e or v._serialized_on_wire or present(v):
             add(b'*')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('scheduled_start_timestamp')
     if v is not None:
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'2')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('parent_trace_context')
     if v is not None:
         e = encode_TraceContext(v)
         if e or v._serialized_on_wire or present(v):
             add(b':')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('workflow_span_id')
     if v is not None:
@@ -2646,6 +2676,9 @@ def encode_ExecutionStartedEvent(m):
         n = len(e)
         if n < 126:
             add(_wrapped_8[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((66, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'B' + size(len(n) + len(e)) + n)
@@ -2655,7 +2688,8 @@ def encode_ExecutionStartedEvent(m):
         for k in map_keys(v):
             e = map_entry_bytes(k, v[k])
             add(b'J')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('_unknown_fields')
     if v:
@@ -2762,8 +2796,7 @@ def decode_ExecutionCompletedEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionCompletedEvent(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('workflow_status')
@@ -2776,6 +2809,9 @@ def encode_ExecutionCompletedEvent(m):
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
@@ -2785,7 +2821,8 @@ def encode_ExecutionCompletedEvent(m):
         e = encode_TaskFailureDetails(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\x1a')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('_unknown_fields')
     if v:
@@ -2864,24 +2901,25 @@ def decode_ExecutionTerminatedEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionTerminatedEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('input')
+    v = m.input
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_1[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((10, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\n' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('recurse')
+    v = m.recurse
     if v:
         add(b'\x10\x01')
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -3063,8 +3101,7 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
 
 
 def encode_TaskScheduledEvent(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('name')
@@ -3079,6 +3116,9 @@ def encode_TaskScheduledEvent(m):
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
@@ -3089,6 +3129,9 @@ def encode_TaskScheduledEvent(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -3098,7 +3141,8 @@ def encode_TaskScheduledEvent(m):
         e = encode_TraceContext(v)
         if e or v._serialized_on_wire or present(v):
             add(b'"')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('task_execution_id')
     if v:
@@ -3110,7 +3154,8 @@ def encode_TaskScheduledEvent(m):
     if v is not None:
         e = encode_RerunParentInstanceInfo(v)
         add(b'2')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('history_propagation_scope')
     if v is not None:
@@ -3256,43 +3301,45 @@ def decode_TaskCompletedEvent(b, i, end, r, m=None):
 
 
 def encode_TaskCompletedEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('task_scheduled_id')
+    v = m.task_scheduled_id
     if v:
         add(b'\x08')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('result')
+    v = m.result
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('task_execution_id')
+    v = m.task_execution_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_3[n] if n < 128 else b'\x1a' + size(n))
         add(e)
-    v = get('attestation')
+    v = m.attestation
     if v is not None:
         e = encode_ActivityCompletionAttestation(v)
         add(b'"')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    v = get('signer_certificate')
+    v = m.signer_certificate
     if v is not None:
         e = bytes_of(v)
         n = len(e)
         add(_text_5[n] if n < 128 else b'*' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -3427,8 +3474,7 @@ def decode_TaskFailedEvent(b, i, end, r, m=None):
 
 
 def encode_TaskFailedEvent(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('task_scheduled_id')
@@ -3440,7 +3486,8 @@ def encode_TaskFailedEvent(m):
         e = encode_TaskFailureDetails(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\x12')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('task_execution_id')
     if v:
@@ -3452,7 +3499,8 @@ def encode_TaskFailedEvent(m):
     if v is not None:
         e = encode_ActivityCompletionAttestation(v)
         add(b'"')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('signer_certificate')
     if v is not None:
@@ -3663,8 +3711,7 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
 
 
 def encode_ChildWorkflowInstanceCreatedEvent(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('instance_id')
@@ -3685,6 +3732,9 @@ def encode_ChildWorkflowInstanceCreatedEvent(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -3695,6 +3745,9 @@ def encode_ChildWorkflowInstanceCreatedEvent(m):
         n = len(e)
         if n < 126:
             add(_wrapped_4[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'"' + size(len(n) + len(e)) + n)
@@ -3704,13 +3757,15 @@ def encode_ChildWorkflowInstanceCreatedEvent(m):
         e = encode_TraceContext(v)
         if e or v._serialized_on_wire or present(v):
             add(b'*')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('rerun_parent_instance_info')
     if v is not None:
         e = encode_RerunParentInstanceInfo(v)
         add(b'2')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('history_propagation_scope')
     if v is not None:
@@ -3720,7 +3775,8 @@ def encode_ChildWorkflowInstanceCreatedEvent(m):
     if v is not None:
         e = encode_RetryParentInstanceInfo(v)
         add(b'B')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -3847,37 +3903,39 @@ def decode_ChildWorkflowInstanceCompletedEvent(b, i, end, r, m=None):
 
 
 def encode_ChildWorkflowInstanceCompletedEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('task_scheduled_id')
+    v = m.task_scheduled_id
     if v:
         add(b'\x08')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('result')
+    v = m.result
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('attestation')
+    v = m.attestation
     if v is not None:
         e = encode_ChildCompletionAttestation(v)
         add(b'\x1a')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    v = get('signer_certificate')
+    v = m.signer_certificate
     if v is not None:
         e = bytes_of(v)
         n = len(e)
         add(_text_4[n] if n < 128 else b'"' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -3997,8 +4055,7 @@ def decode_ChildWorkflowInstanceFailedEvent(b, i, end, r, m=None):
 
 
 def encode_ChildWorkflowInstanceFailedEvent(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('task_scheduled_id')
@@ -4010,13 +4067,15 @@ def encode_ChildWorkflowInstanceFailedEvent(m):
         e = encode_TaskFailureDetails(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\x12')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('attestation')
     if v is not None:
         e = encode_ChildCompletionAttestation(v)
         add(b'\x1a')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('signer_certificate')
     if v is not None:
@@ -4082,17 +4141,15 @@ def decode_DetachedWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
 
 
 def encode_DetachedWorkflowInstanceCreatedEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -4182,17 +4239,15 @@ def decode_TimerOriginExternalEvent(b, i, end, r, m=None):
 
 
 def encode_TimerOriginExternalEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('name')
+    v = m.name
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -4250,17 +4305,15 @@ def decode_TimerOriginActivityRetry(b, i, end, r, m=None):
 
 
 def encode_TimerOriginActivityRetry(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('task_execution_id')
+    v = m.task_execution_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -4318,17 +4371,15 @@ def decode_TimerOriginChildWorkflowRetry(b, i, end, r, m=None):
 
 
 def encode_TimerOriginChildWorkflowRetry(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -4560,8 +4611,7 @@ def decode_TimerCreatedEvent(b, i, end, r, m=None):
 
 
 def encode_TimerCreatedEvent(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('fire_at')
@@ -4569,7 +4619,8 @@ def encode_TimerCreatedEvent(m):
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\n')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('name')
     if v is not None:
@@ -4581,31 +4632,36 @@ def encode_TimerCreatedEvent(m):
     if v is not None:
         e = encode_RerunParentInstanceInfo(v)
         add(b'\x1a')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('create_timer')
     if v is not None:
         e = encode_TimerOriginCreateTimer(v)
         add(b'"')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('external_event')
     if v is not None:
         e = encode_TimerOriginExternalEvent(v)
         add(b'*')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('activity_retry')
     if v is not None:
         e = encode_TimerOriginActivityRetry(v)
         add(b'2')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('child_workflow_retry')
     if v is not None:
         e = encode_TimerOriginChildWorkflowRetry(v)
         add(b':')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -4704,8 +4760,7 @@ def decode_TimerFiredEvent(b, i, end, r, m=None):
 
 
 def encode_TimerFiredEvent(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('fire_at')
@@ -4713,7 +4768,8 @@ def encode_TimerFiredEvent(m):
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\n')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('timer_id')
     if v:
@@ -4786,17 +4842,16 @@ def decode_WorkflowStartedEvent(b, i, end, r, m=None):
 
 
 def encode_WorkflowStartedEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('version')
+    v = m.version
     if v is not None:
         e = encode_WorkflowVersion(v)
         add(b'\n')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -4927,33 +4982,34 @@ def decode_EventSentEvent(b, i, end, r, m=None):
 
 
 def encode_EventSentEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('name')
+    v = m.name
     if v:
         e = v.encode()
         n = len(e)
         add(_text_2[n] if n < 128 else b'\x12' + size(n))
         add(e)
-    v = get('input')
+    v = m.input
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -5037,27 +5093,28 @@ def decode_EventRaisedEvent(b, i, end, r, m=None):
 
 
 def encode_EventRaisedEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('name')
+    v = m.name
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('input')
+    v = m.input
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -5126,21 +5183,22 @@ def decode_ContinueAsNewEvent(b, i, end, r, m=None):
 
 
 def encode_ContinueAsNewEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('input')
+    v = m.input
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_1[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((10, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\n' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -5209,21 +5267,22 @@ def decode_ExecutionSuspendedEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionSuspendedEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('input')
+    v = m.input
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_1[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((10, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\n' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -5292,21 +5351,22 @@ def decode_ExecutionResumedEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionResumedEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('input')
+    v = m.input
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_1[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((10, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\n' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -5376,21 +5436,19 @@ def decode_ExecutionStalledEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionStalledEvent(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('reason')
+    v = m.reason
     if v:
         add(b'\x08')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('description')
+    v = m.description
     if v is not None:
         e = v.encode()
         n = len(e)
         add(_text_2[n] if n < 128 else b'\x12' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -5694,12 +5752,11 @@ def decode_HistoryEvent(b, i, end, r, m=None):
 
 
 def encode_HistoryEvent(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     g = get('_group_current')
-    n, t, f = _writers_HistoryEvent[g['eventType'] if g else None]
+    number, t, f = _writers_HistoryEvent[g['eventType'] if g else None]
     v = get('event_id')
     if v:
         add(b'\x08')
@@ -5709,27 +5766,31 @@ def encode_HistoryEvent(m):
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\x12')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
-    if 3 <= n <= 22:
+    if 3 <= number <= 22:
         v = get(g['eventType'])
         if v is not None:
             e = f(v)
             add(t)
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('router')
     if v is not None:
         e = encode_TaskRouter(v)
         add(b'\xf2\x01')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    if 31 <= n <= 32:
+    if 31 <= number <= 32:
         v = get(g['eventType'])
         if v is not None:
             e = f(v)
             add(t)
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('_unknown_fields')
     if v:
@@ -5873,8 +5934,7 @@ def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
 
 
 def encode_PropagatedHistoryChunk(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('raw_events')
@@ -5882,7 +5942,8 @@ def encode_PropagatedHistoryChunk(m):
         for x in v:
             e = bytes_of(x)
             add(b'\n')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('app_id')
     if v:
@@ -5907,14 +5968,16 @@ def encode_PropagatedHistoryChunk(m):
         for x in v:
             e = bytes_of(x)
             add(b'*')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('signing_cert_chains')
     if v:
         for x in v:
             e = bytes_of(x)
             add(b'2')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('_unknown_fields')
     if v:
@@ -5989,8 +6052,7 @@ def decode_PropagatedHistory(b, i, end, r, m=None):
 
 
 def encode_PropagatedHistory(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('scope')
@@ -6002,7 +6064,8 @@ def encode_PropagatedHistory(m):
         for x in v:
             e = encode_PropagatedHistoryChunk(x)
             add(b'\x12')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('_unknown_fields')
     if v:
@@ -6141,47 +6204,51 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
 
 
 def encode_ScheduleTaskAction(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('name')
+    v = m.name
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('version')
+    v = m.version
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('input')
+    v = m.input
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('task_execution_id')
+    v = m.task_execution_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_5[n] if n < 128 else b'*' + size(n))
         add(e)
-    v = get('history_propagation_scope')
+    v = m.history_propagation_scope
     if v is not None:
         add(b'0')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -6342,53 +6409,58 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
 
 
 def encode_CreateChildWorkflowAction(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('name')
+    v = m.name
     if v:
         e = v.encode()
         n = len(e)
         add(_text_2[n] if n < 128 else b'\x12' + size(n))
         add(e)
-    v = get('version')
+    v = m.version
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('input')
+    v = m.input
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_4[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'"' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('history_propagation_scope')
+    v = m.history_propagation_scope
     if v is not None:
         add(b'0')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('retry_parent_instance_info')
+    v = m.retry_parent_instance_info
     if v is not None:
         e = encode_RetryParentInstanceInfo(v)
         add(b':')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -6622,8 +6694,7 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
 
 
 def encode_CreateDetachedWorkflowAction(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('instance_id')
@@ -6644,6 +6715,9 @@ def encode_CreateDetachedWorkflowAction(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -6654,6 +6728,9 @@ def encode_CreateDetachedWorkflowAction(m):
         n = len(e)
         if n < 126:
             add(_wrapped_4[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'"' + size(len(n) + len(e)) + n)
@@ -6662,7 +6739,8 @@ def encode_CreateDetachedWorkflowAction(m):
     if v is not None:
         e = encode_Timestamp(v)
         add(b'*')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('execution_id')
     if v is not None:
@@ -6670,6 +6748,9 @@ def encode_CreateDetachedWorkflowAction(m):
         n = len(e)
         if n < 126:
             add(_wrapped_6[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((50, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'2' + size(len(n) + len(e)) + n)
@@ -6679,13 +6760,15 @@ def encode_CreateDetachedWorkflowAction(m):
         for k in map_keys(v):
             e = map_entry_bytes(k, v[k])
             add(b':')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('parent_trace_context')
     if v is not None:
         e = encode_TraceContext(v)
         add(b'B')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -6902,8 +6985,7 @@ def decode_CreateTimerAction(b, i, end, r, m=None):
 
 
 def encode_CreateTimerAction(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('fire_at')
@@ -6911,7 +6993,8 @@ def encode_CreateTimerAction(m):
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\n')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('name')
     if v is not None:
@@ -6923,25 +7006,29 @@ def encode_CreateTimerAction(m):
     if v is not None:
         e = encode_TimerOriginCreateTimer(v)
         add(b'\x1a')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('external_event')
     if v is not None:
         e = encode_TimerOriginExternalEvent(v)
         add(b'"')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('activity_retry')
     if v is not None:
         e = encode_TimerOriginActivityRetry(v)
         add(b'*')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('child_workflow_retry')
     if v is not None:
         e = encode_TimerOriginChildWorkflowRetry(v)
         add(b'2')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -7051,8 +7138,7 @@ def decode_SendEventAction(b, i, end, r, m=None):
 
 
 def encode_SendEventAction(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('instance')
@@ -7060,7 +7146,8 @@ def encode_SendEventAction(m):
         e = encode_WorkflowInstance(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\n')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('name')
     if v:
@@ -7074,6 +7161,9 @@ def encode_SendEventAction(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -7253,8 +7343,7 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
 
 
 def encode_CompleteWorkflowAction(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('workflow_status')
@@ -7267,6 +7356,9 @@ def encode_CompleteWorkflowAction(m):
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
@@ -7277,6 +7369,9 @@ def encode_CompleteWorkflowAction(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -7287,6 +7382,9 @@ def encode_CompleteWorkflowAction(m):
         n = len(e)
         if n < 126:
             add(_wrapped_4[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'"' + size(len(n) + len(e)) + n)
@@ -7296,14 +7394,16 @@ def encode_CompleteWorkflowAction(m):
         for x in v:
             e = encode_HistoryEvent(x)
             add(b'*')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('failure_details')
     if v is not None:
         e = encode_TaskFailureDetails(v)
         if e or v._serialized_on_wire or present(v):
             add(b'2')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('_unknown_fields')
     if v:
@@ -7397,30 +7497,31 @@ def decode_TerminateWorkflowAction(b, i, end, r, m=None):
 
 
 def encode_TerminateWorkflowAction(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('reason')
+    v = m.reason
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('recurse')
+    v = m.recurse
     if v:
         add(b'\x18\x01')
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -7769,8 +7870,7 @@ def decode_WorkflowAction(b, i, end, r, m=None):
 
 
 def encode_WorkflowAction(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('id')
@@ -7781,55 +7881,64 @@ def encode_WorkflowAction(m):
     if v is not None:
         e = encode_ScheduleTaskAction(v)
         add(b'\x12')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('create_child_workflow')
     if v is not None:
         e = encode_CreateChildWorkflowAction(v)
         add(b'\x1a')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('create_timer')
     if v is not None:
         e = encode_CreateTimerAction(v)
         add(b'"')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('send_event')
     if v is not None:
         e = encode_SendEventAction(v)
         add(b'*')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('complete_workflow')
     if v is not None:
         e = encode_CompleteWorkflowAction(v)
         add(b'2')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('terminate_workflow')
     if v is not None:
         e = encode_TerminateWorkflowAction(v)
         add(b':')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('router')
     if v is not None:
         e = encode_TaskRouter(v)
         add(b'J')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('workflow_version_not_available')
     if v is not None:
         e = encode_WorkflowVersionNotAvailableAction(v)
         add(b'R')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('create_detached_workflow')
     if v is not None:
         e = encode_CreateDetachedWorkflowAction(v)
         add(b'Z')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -8039,8 +8148,7 @@ def decode_ActivityRequest(b, i, end, r, m=None):
 
 
 def encode_ActivityRequest(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('name')
@@ -8055,6 +8163,9 @@ def encode_ActivityRequest(m):
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
@@ -8065,6 +8176,9 @@ def encode_ActivityRequest(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -8074,7 +8188,8 @@ def encode_ActivityRequest(m):
         e = encode_WorkflowInstance(v)
         if e or v._serialized_on_wire or present(v):
             add(b'"')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('task_id')
     if v:
@@ -8085,7 +8200,8 @@ def encode_ActivityRequest(m):
         e = encode_TraceContext(v)
         if e or v._serialized_on_wire or present(v):
             add(b'2')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('task_execution_id')
     if v:
@@ -8097,7 +8213,8 @@ def encode_ActivityRequest(m):
     if v is not None:
         e = encode_PropagatedHistory(v)
         add(b'B')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -8239,8 +8356,7 @@ def decode_ActivityResponse(b, i, end, r, m=None):
 
 
 def encode_ActivityResponse(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('instance_id')
@@ -8259,6 +8375,9 @@ def encode_ActivityResponse(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -8268,7 +8387,8 @@ def encode_ActivityResponse(m):
         e = encode_TaskFailureDetails(v)
         if e or v._serialized_on_wire or present(v):
             add(b'"')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('completion_token')
     if v:
@@ -8336,15 +8456,13 @@ def decode_CachedHistory(b, i, end, r, m=None):
 
 
 def encode_CachedHistory(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('event_count')
+    v = m.event_count
     if v:
         add(b'\x08')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -8538,8 +8656,7 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
 
 
 def encode_WorkflowRequest(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('instance_id')
@@ -8554,6 +8671,9 @@ def encode_WorkflowRequest(m):
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
@@ -8563,14 +8683,16 @@ def encode_WorkflowRequest(m):
         for x in v:
             e = encode_HistoryEvent(x)
             add(b'\x1a')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('new_events')
     if v:
         for x in v:
             e = encode_HistoryEvent(x)
             add(b'"')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('requires_history_streaming')
     if v:
@@ -8579,19 +8701,22 @@ def encode_WorkflowRequest(m):
     if v is not None:
         e = encode_TaskRouter(v)
         add(b':')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('propagated_history')
     if v is not None:
         e = encode_PropagatedHistory(v)
         add(b'B')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('cached_history')
     if v is not None:
         e = encode_CachedHistory(v)
         add(b'J')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -8749,8 +8874,7 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
 
 
 def encode_WorkflowResponse(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('instance_id')
@@ -8764,7 +8888,8 @@ def encode_WorkflowResponse(m):
         for x in v:
             e = encode_WorkflowAction(x)
             add(b'\x12')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('custom_status')
     if v is not None:
@@ -8772,6 +8897,9 @@ def encode_WorkflowResponse(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -8790,7 +8918,8 @@ def encode_WorkflowResponse(m):
     if v is not None:
         e = encode_WorkflowVersion(v)
         add(b'2')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -9055,8 +9184,7 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
 
 
 def encode_CreateInstanceRequest(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('instance_id')
@@ -9077,6 +9205,9 @@ def encode_CreateInstanceRequest(m):
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
@@ -9087,6 +9218,9 @@ def encode_CreateInstanceRequest(m):
         n = len(e)
         if n < 126:
             add(_wrapped_4[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'"' + size(len(n) + len(e)) + n)
@@ -9096,7 +9230,8 @@ def encode_CreateInstanceRequest(m):
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'*')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('execution_id')
     if v is not None:
@@ -9104,6 +9239,9 @@ def encode_CreateInstanceRequest(m):
         n = len(e)
         if n < 126:
             add(_wrapped_7[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((58, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b':' + size(len(n) + len(e)) + n)
@@ -9113,14 +9251,16 @@ def encode_CreateInstanceRequest(m):
         for k in map_keys(v):
             e = map_entry_bytes(k, v[k])
             add(b'B')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('parent_trace_context')
     if v is not None:
         e = encode_TraceContext(v)
         if e or v._serialized_on_wire or present(v):
             add(b'J')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('enforce_unique_instance_id')
     if v:
@@ -9129,7 +9269,8 @@ def encode_CreateInstanceRequest(m):
     if v is not None:
         e = encode_TaskRouter(v)
         add(b'Z')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -9189,17 +9330,15 @@ def decode_CreateInstanceResponse(b, i, end, r, m=None):
 
 
 def encode_CreateInstanceResponse(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -9289,26 +9428,25 @@ def decode_GetInstanceRequest(b, i, end, r, m=None):
 
 
 def encode_GetInstanceRequest(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('get_inputs_and_outputs')
+    v = m.get_inputs_and_outputs
     if v:
         add(b'\x10\x01')
-    v = get('router')
+    v = m.router
     if v is not None:
         e = encode_TaskRouter(v)
         add(b'\x1a')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -9383,8 +9521,7 @@ def decode_GetInstanceResponse(b, i, end, r, m=None):
 
 
 def encode_GetInstanceResponse(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('exists')
@@ -9395,7 +9532,8 @@ def encode_GetInstanceResponse(m):
         e = encode_WorkflowState(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\x12')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('_unknown_fields')
     if v:
@@ -9520,39 +9658,41 @@ def decode_RaiseEventRequest(b, i, end, r, m=None):
 
 
 def encode_RaiseEventRequest(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('name')
+    v = m.name
     if v:
         e = v.encode()
         n = len(e)
         add(_text_2[n] if n < 128 else b'\x12' + size(n))
         add(e)
-    v = get('input')
+    v = m.input
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_3[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x1a' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('router')
+    v = m.router
     if v is not None:
         e = encode_TaskRouter(v)
         add(b'"')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -9700,36 +9840,38 @@ def decode_TerminateRequest(b, i, end, r, m=None):
 
 
 def encode_TerminateRequest(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('output')
+    v = m.output
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('recursive')
+    v = m.recursive
     if v:
         add(b'\x18\x01')
-    v = get('router')
+    v = m.router
     if v is not None:
         e = encode_TaskRouter(v)
         add(b'"')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -9869,33 +10011,35 @@ def decode_SuspendRequest(b, i, end, r, m=None):
 
 
 def encode_SuspendRequest(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('reason')
+    v = m.reason
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('router')
+    v = m.router
     if v is not None:
         e = encode_TaskRouter(v)
         add(b'\x1a')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -10035,33 +10179,35 @@ def decode_ResumeRequest(b, i, end, r, m=None):
 
 
 def encode_ResumeRequest(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('reason')
+    v = m.reason
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_2[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'\x12' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('router')
+    v = m.router
     if v is not None:
         e = encode_TaskRouter(v)
         add(b'\x1a')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -10228,8 +10374,7 @@ def decode_PurgeInstancesRequest(b, i, end, r, m=None):
 
 
 def encode_PurgeInstancesRequest(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('instance_id')
@@ -10242,7 +10387,8 @@ def encode_PurgeInstancesRequest(m):
     if v is not None:
         e = encode_PurgeInstanceFilter(v)
         add(b'\x12')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('recursive')
     if v:
@@ -10254,7 +10400,8 @@ def encode_PurgeInstancesRequest(m):
     if v is not None:
         e = encode_TaskRouter(v)
         add(b'*')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -10410,8 +10557,7 @@ def decode_PurgeInstanceFilter(b, i, end, r, m=None):
 
 
 def encode_PurgeInstanceFilter(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('created_time_from')
@@ -10419,20 +10565,23 @@ def encode_PurgeInstanceFilter(m):
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\n')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('created_time_to')
     if v is not None:
         e = encode_Timestamp(v)
         if e or v._serialized_on_wire or present(v):
             add(b'\x12')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('runtime_status')
     if v:
         e = b''.join([int32(x) for x in v])
         add(b'\x1a')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -10509,19 +10658,17 @@ def decode_PurgeInstancesResponse(b, i, end, r, m=None):
 
 
 def encode_PurgeInstancesResponse(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('deleted_instance_count')
+    v = m.deleted_instance_count
     if v:
         add(b'\x08')
         add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('is_complete')
+    v = m.is_complete
     if v is not None:
         e = b'\x08' + b'\x01' if v else b''
         add(b'\x12' + size(len(e)) + e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -10604,15 +10751,15 @@ def decode_GetWorkItemsRequest(b, i, end, r, m=None):
 
 
 def encode_GetWorkItemsRequest(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('capabilities')
     if v:
         e = b''.join([int32(x) for x in v])
         add(b'"')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('_unknown_fields')
     if v:
@@ -10767,27 +10914,29 @@ def decode_WorkItem(b, i, end, r, m=None):
 
 
 def encode_WorkItem(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('workflow_request')
     if v is not None:
         e = encode_WorkflowRequest(v)
         add(b'\n')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('activity_request')
     if v is not None:
         e = encode_ActivityRequest(v)
         add(b'\x12')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('health_ping')
     if v is not None:
         e = encode_HealthPing(v)
         add(b'2')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
     v = get('completion_token')
     if v:
@@ -11014,52 +11163,54 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
 
 
 def encode_RerunWorkflowFromEventRequest(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('source_instance_id')
+    v = m.source_instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('event_id')
+    v = m.event_id
     if v:
         add(b'\x10')
         add(ONE_BYTE[v] if 0 <= v < 128 else uint32(v))
-    v = get('new_instance_id')
+    v = m.new_instance_id
     if v is not None:
         e = v.encode()
         n = len(e)
         add(_text_3[n] if n < 128 else b'\x1a' + size(n))
         add(e)
-    v = get('input')
+    v = m.input
     if v is not None:
         e = v.encode()
         n = len(e)
         if n < 126:
             add(_wrapped_4[n])
+        elif 127 < n < 16381:
+            k = n + 3
+            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
         else:
             n = b'\n' + size(n)
             add(b'"' + size(len(n) + len(e)) + n)
         add(e)
-    v = get('overwrite_input')
+    v = m.overwrite_input
     if v:
         add(b'(\x01')
-    v = get('new_child_workflow_instance_id')
+    v = m.new_child_workflow_instance_id
     if v is not None:
         e = v.encode()
         n = len(e)
         add(_text_6[n] if n < 128 else b'2' + size(n))
         add(e)
-    v = get('router')
+    v = m.router
     if v is not None:
         e = encode_TaskRouter(v)
         add(b':')
-        add(size(len(e)))
+        n = len(e)
+        add(ONE_BYTE[n] if n < 128 else size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -11117,17 +11268,15 @@ def decode_RerunWorkflowFromEventResponse(b, i, end, r, m=None):
 
 
 def encode_RerunWorkflowFromEventResponse(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('new_instance_id')
+    v = m.new_instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -11194,21 +11343,19 @@ def decode_ListInstanceIDsRequest(b, i, end, r, m=None):
 
 
 def encode_ListInstanceIDsRequest(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('continuation_token')
+    v = m.continuation_token
     if v is not None:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('page_size')
+    v = m.page_size
     if v is not None:
         add(b'\x10')
         add(ONE_BYTE[v] if 0 <= v < 128 else uint32(v))
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -11284,8 +11431,7 @@ def decode_ListInstanceIDsResponse(b, i, end, r, m=None):
 
 
 def encode_ListInstanceIDsResponse(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('instance_ids')
@@ -11293,7 +11439,8 @@ def encode_ListInstanceIDsResponse(m):
         for x in v:
             e = x.encode()
             add(b'\n')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('continuation_token')
     if v is not None:
@@ -11359,17 +11506,15 @@ def decode_GetInstanceHistoryRequest(b, i, end, r, m=None):
 
 
 def encode_GetInstanceHistoryRequest(m):
-    d = fields(m)
-    get = d.get
     o = []
     add = o.append
-    v = get('instance_id')
+    v = m.instance_id
     if v:
         e = v.encode()
         n = len(e)
         add(_text_1[n] if n < 128 else b'\n' + size(n))
         add(e)
-    v = get('_unknown_fields')
+    v = m._unknown_fields
     if v:
         add(v)
     return b''.join(o)
@@ -11430,8 +11575,7 @@ def decode_GetInstanceHistoryResponse(b, i, end, r, m=None):
 
 
 def encode_GetInstanceHistoryResponse(m):
-    d = fields(m)
-    get = d.get
+    get = fields(m).get
     o = []
     add = o.append
     v = get('events')
@@ -11439,7 +11583,8 @@ def encode_GetInstanceHistoryResponse(m):
         for x in v:
             e = encode_HistoryEvent(x)
             add(b'\n')
-            add(size(len(e)))
+            n = len(e)
+            add(ONE_BYTE[n] if n < 128 else size(n))
             add(e)
     v = get('_unknown_fields')
     if v:

@@ -350,6 +350,8 @@ def int32(n: int) -> bytes:
     """The varint of an int32 or enum field; raises EncodeError out of range."""
     if 0 <= n < 16384:
         return ONE_BYTE[n] if n < 128 else MORE[n & 127] + ONE_BYTE[n >> 7]
+    if n == -1:
+        return MINUS_ONE
     if not -0x80000000 <= n <= 0x7FFFFFFF:
         raise EncodeError(f"{n} does not fit 32 bits with a sign")
     return unsigned(n & 0xFFFFFFFFFFFFFFFF)
