@@ -1,0 +1,17 @@
+"""The two calls have changed places."""
+
+
+def reserve(ctx, item):
+    return item
+
+
+def charge(ctx, item):
+    return item
+
+
+async def main(ctx, item):
+    await ctx.call_activity(charge, input=item)
+    return await ctx.call_activity(reserve, input=item)
+
+
+ACTIVITIES = [reserve, charge]

@@ -1,0 +1,22 @@
+"""Which activity is called depends on the host's calendar."""
+
+import datetime
+
+SANDBOX = "off"
+
+
+def weekday_price(ctx, item):
+    return 1
+
+
+def weekend_price(ctx, item):
+    return 2
+
+
+async def main(ctx, item):
+    if datetime.datetime.now().weekday() >= 5:
+        return await ctx.call_activity(weekend_price, input=item)
+    return await ctx.call_activity(weekday_price, input=item)
+
+
+ACTIVITIES = [weekday_price, weekend_price]

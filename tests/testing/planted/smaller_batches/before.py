@@ -1,0 +1,12 @@
+"""As it was deployed."""
+
+
+def resize(ctx, n):
+    return n
+
+
+async def main(ctx, item):
+    return await ctx.when_all([ctx.call_activity(resize, input=n) for n in range(3)])
+
+
+ACTIVITIES = [resize]

@@ -1,0 +1,17 @@
+"""A helper is called like a plain function: it never runs."""
+
+
+def charge(ctx, amount):
+    return amount
+
+
+async def pay(ctx, amount):
+    await ctx.call_activity(charge, input=amount)
+
+
+async def main(ctx, item):
+    pay(ctx, 10)
+    return "paid"
+
+
+ACTIVITIES = [charge]
