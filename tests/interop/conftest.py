@@ -1,0 +1,99 @@
+"""One stage, three sidecars: in memory, embedded behind gRPC, and the real Go one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+
+from tests.interop import flows, go
+from trio_durable import Client, OrchestrationState, OrchestrationStatus, Worker
+from trio_durable.sidecar import open_sidecar
+
+PATIENCE = 30.0
+
+
+@pytest.fixture(scope="session")
+def go_sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Go sidecar with a database of this session's own."""
+    if not go.binary().is_file():
+        pytest.skip("the Go sidecar is not there: install Go and run `make sidecar-go`")
+    with go.running(tmp_path_factory.mktemp("go")) as address:
+        yield address
+
+
+async def until(
+    client: Client, instance_id: str, holds: Callable[[OrchestrationState], bool]
+) -> OrchestrationState:
+    """Ask for the state, once there is one, until `holds` is true of it: nothing of the protocol waits for that."""
+    with trio.fail_after(PATIENCE):
+        while True:
+            state = await client.get_orchestration_state(instance_id)
+            if state is not None and holds(state):
+                return state
+            await trio.sleep(0.01)
+
+
+class Stage:
+    """A client, and a worker that has every orchestration of `flows`."""
+
+    def __init__(self, client: Client, kind: str) -> None:
+        self.client = client
+        self.kind = kind
+
+    async def start(self, orchestrator: Any, input: object = None, **options: Any) -> str:
+        """Schedule an instance and wait until it has started."""
+        instance_id = await self.client.schedule_new_orchestration(orchestrator, input=input, **options)
+        await self.client.wait_for_orchestration_start(instance_id, timeout=PATIENCE)
+        return instance_id
+
+    async def end(self, instance_id: str) -> OrchestrationState:
+        """Wait for an instance's end."""
+        return await self.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
+
+    async def run(self, orchestrator: Any, input: object = None) -> Any:
+        """Run an instance to its end, which must be a good one; gives its result."""
+        state = await self.end(await self.client.schedule_new_orchestration(orchestrator, input=input))
+        state.raise_if_failed()
+        assert state.runtime_status is OrchestrationStatus.COMPLETED
+        return state.get_output()
+
+    async def reaches(self, instance_id: str, wanted: OrchestrationStatus) -> OrchestrationState:
+        """The state once its status is `wanted`."""
+        return await until(self.client, instance_id, lambda state: state.runtime_status is wanted)
+
+
+@asynccontextmanager
+async def _worker_and_client(target: Any, kind: str) -> AsyncIterator[Stage]:
+    worker = Worker(target)
+    for orchestrator in flows.ORCHESTRATORS:
+        worker.add_orchestrator(orchestrator)
+    for activity in flows.ACTIVITIES:
+        worker.add_activity(activity)
+    async with trio.open_nursery() as nursery, Client(target) as client:
+        await nursery.start(worker.serve)
+        yield Stage(client, kind)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture(params=["memory", "embedded-grpc", pytest.param("go", marks=pytest.mark.interop)])
+def sidecar(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The kind of sidecar, and the address of the Go one."""
+    kind = str(request.param)
+    return kind, request.getfixturevalue("go_sidecar") if kind == "go" else ""
+
+
+@pytest.fixture
+async def stage(sidecar: tuple[str, str]) -> AsyncIterator[Stage]:
+    kind, address = sidecar
+    if kind == "go":
+        async with _worker_and_client(address, kind) as stage:
+            yield stage
+        return
+    async with open_sidecar() as embedded:
+        target = embedded.channel() if kind == "memory" else await embedded.serve()
+        async with _worker_and_client(target, kind) as stage:
+            yield stage

@@ -1,0 +1,45 @@
+"""The real Go sidecar as a process: on a free loopback port, with a fresh database, stopped by its process id."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 20.0
+
+
+def binary() -> Path:
+    """Where `make sidecar-go` puts it; TRIO_DURABLE_GO_SIDECAR names another place."""
+    return Path(os.environ.get("TRIO_DURABLE_GO_SIDECAR") or ROOT / "build" / "sidecar-go" / "durabletask-go")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Run it while the block lasts; gives its address. Its log is in `folder`, and in the error if it fails."""
+    log = folder / "sidecar-go.log"
+    command = [str(binary()), "-host", "127.0.0.1", "-port", "0", "-db", str(folder / "go.db")]
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+    assert process.stdout is not None
+    try:
+        said = b""
+        deadline = time.monotonic() + READY_SECONDS
+        while (found := re.search(rb"listening at (\S+)\n", said)) is None:
+            if not select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise RuntimeError(f"the Go sidecar was not ready after {READY_SECONDS:g} s: {log.read_text()}")
+            more = os.read(process.stdout.fileno(), 4096)
+            if not more:
+                raise RuntimeError(f"the Go sidecar ended with {process.wait()}: {log.read_text()}")
+            said += more
+        yield found.group(1).decode()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
