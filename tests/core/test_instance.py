@@ -243,7 +243,7 @@ def test_continue_as_new_loses_the_turn_s_other_actions_and_forgets_everything()
     outcome = run(instance, poke, [ac.ScheduleTask(11, "x"), ac.CreateChild(10, "Kid", "k"), again])
     assert (outcome.tasks, outcome.messages, outcome.history) == ([], [], [])
     run(instance, outcome.inbox, [ac.ScheduleTask(1, "act")])
-    assert instance.execution_id == "new1"
+    assert instance.execution_id == outcome.inbox[0].execution_id
     assert instance.open_children == []
     assert instance.begin([ev.TimerFired(NO_ID, 9, 2)], now=1).events == []  # a timer of the last execution
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 import trio_durable_proto as pb
+from trio_durable_proto import codec
 
 from trio_durable._core import actions as ac
 from trio_durable._core import events as ev
@@ -438,3 +439,68 @@ async def test_health_pings_only_for_those_who_asked(autojump_clock, client_clas
                 pings.append(work_from_pb(item))
         assert pings == [None, None, None]
         assert await listen(pb.GetWorkItemsRequest()) is None
+
+
+async def test_idle_instances_are_let_go_of_and_read_again(autojump_clock, worker_class, client_class, scripts):
+    def script(events):
+        raised = [event.input for event in events if isinstance(event, ev.EventRaised)]
+        return [ends(str(raised))] if len(raised) == 3 else []
+
+    scripts["listens"] = script
+    async with open_sidecar(now_ns=virtual_now, warm_instances=2) as sidecar, trio.open_nursery() as workers:
+        workers.start_soon(worker_class(sidecar.channel(), scripts).serve)
+        client = client_class(sidecar.channel())
+        names = [f"i{number}" for number in range(8)]
+        for name in names:
+            await client.start("listens", name)
+        for payload in ("1", "2"):
+            for name in names:
+                await client.raise_event(name, "number", payload)
+            await trio.testing.wait_all_tasks_blocked()
+            records = sidecar._engine.hub.records.values()
+            assert sum(record.instance is not None for record in records) <= 2
+        for name in names:
+            await client.raise_event(name, "number", "3")
+            assert (await client.ended(name)).output == "['1', '2', '3']"
+        workers.cancel_scope.cancel()
+
+
+POLICIES = [
+    # statuses, action, outcome for a running instance, outcome for an ended one
+    ([], 0, "error", "error"),
+    ([Status.RUNNING], 1, "same", "error"),
+    ([Status.RUNNING], 2, "new", "error"),
+    ([Status.COMPLETED], 1, "error", "same"),
+    ([Status.COMPLETED], 2, "error", "new"),
+    ([Status.RUNNING, Status.COMPLETED], 0, "error", "error"),
+]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize(("statuses", "action", "running", "ended"), POLICIES)
+async def test_an_older_client_s_reuse_policy(
+    autojump_clock, bench, scripts, statuses, action, running, ended, packed
+):
+    scripts["waits"] = lambda events: [ends()] if any(isinstance(event, ev.EventRaised) for event in events) else []
+    numbers = bytes(int(status) for status in statuses)
+    listed = b"\x0a" + bytes([len(numbers)]) + numbers if packed else b"".join(b"\x08" + bytes([n]) for n in numbers)
+    policy = listed + b"\x10" + bytes([action])
+    field = b"\x32" + bytes([len(policy)]) + policy
+
+    async def again() -> str:
+        old = await bench.client.state("a")
+        plain = codec.encode(pb.CreateInstanceRequest(instance_id="a", name="waits", input="2"))
+        request = codec.decode(pb.CreateInstanceRequest, plain + field)
+        try:
+            await bench.client.stub.start_instance(request)
+        except GRPCError as error:
+            return "error" if error.status is RpcStatus.ALREADY_EXISTS else str(error)
+        new = await bench.client.state("a")
+        return "same" if new.execution_id == old.execution_id else "new"
+
+    await bench.client.start("waits", "a", "1")
+    await trio.testing.wait_all_tasks_blocked()
+    assert await again() == running
+    await bench.client.raise_event("a", "x")
+    await bench.client.ended("a")
+    assert await again() == ended

@@ -15,6 +15,7 @@ import heapq
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import islice
 
 from trio_durable import abc
 from trio_durable._core import events as ev
@@ -22,6 +23,7 @@ from trio_durable._core.events import Event, Status
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.instance import NO_ID, Instance, Message, Outcome
 from trio_durable._core.ledger import ANSWERS
+from trio_durable._wire.dialects import ReuseAction, ReusePolicy
 from trio_durable._wire.events import event_to_bytes
 from trio_durable._wire.requests import ActivityResult, TurnResult
 from trio_durable._wire.splice import events_in, frame_past
@@ -38,6 +40,8 @@ log = logging.getLogger("trio_durable.sidecar")
 TIGHT_GENERATIONS = 20
 TIGHT_DELAY = 100_000_000  # nanoseconds
 
+WARM_INSTANCES = 10_000
+
 #: Timers at or beyond this never fire (the year 2262; the sentinel of indefinite waits is far beyond it).
 NEVER = 2**63
 
@@ -45,11 +49,16 @@ NEVER = 2**63
 class Hub:
     """The instances of one sidecar.
 
-    now: nanoseconds since the epoch.  new_id: makes instance and execution ids.
+    now: nanoseconds since the epoch.  new_id: makes instance and execution ids.  warm_instances: how many idle
+    instances keep their history in memory; the others are read again when something arrives for them.
     """
 
-    def __init__(self, *, now: Callable[[], int], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, *, now: Callable[[], int], new_id: Callable[[], str], warm_instances: int = WARM_INSTANCES
+    ) -> None:
         self._now = now
+        self._warm_instances = warm_instances
+        self._warm: dict[str, Record] = {}  # in memory with their histories, the longest idle first
         self._new_id = new_id
         self.records: dict[str, Record] = {}
         self.activities: dict[str, dict[int, list[ActivityTask]]] = {}
@@ -78,7 +87,20 @@ class Hub:
             record.visible = state
             if (state is None or state.status.is_terminal) and self.records.get(instance_id) is record and record.ended:
                 self._forget(record)
+        if len(self._warm) > self._warm_instances:
+            self._cool()
         return [instance_id for instance_id in batch.ready if self.is_ready(instance_id)]
+
+    def _cool(self) -> None:
+        """Let go of the histories of the instances that have been idle longest."""
+        for instance_id, record in list(islice(self._warm.items(), 100)):
+            if len(self._warm) <= self._warm_instances:
+                break
+            if record.turn is None and not record.inbox and record.batch <= self._committed:
+                del self._warm[instance_id]
+                record.instance = None
+                record.history = []
+                record.events = 0
 
     def is_ready(self, instance_id: str) -> bool:
         """Whether a committed event waits for a turn that may run now."""
@@ -99,6 +121,7 @@ class Hub:
 
     def _forget(self, record: Record) -> None:
         self.records.pop(record.instance_id, None)
+        self._warm.pop(record.instance_id, None)
         self._unlink(record)
 
     def _unlink(self, record: Record) -> None:
@@ -151,16 +174,25 @@ class Hub:
 
     # -- what clients ask for ----------------------------------------------------------------------------------------
 
-    def start(self, create: CreateInstance, *, stored: InstanceState | None = None) -> str:
+    def start(
+        self, create: CreateInstance, *, stored: InstanceState | None = None, policy: ReusePolicy | None = None
+    ) -> str:
         """Create an instance; returns its id.  Raises ALREADY_EXISTS.
 
         stored: the ended instance of this id that the store knows of, where the caller looked.
+        policy: what an older client wants done with an instance of this id.
         """
         instance_id = create.instance_id or self._new_id()
         existing = self.records.get(instance_id)
-        if existing is not None and not existing.ended:
-            raise refusals.already_exists(instance_id, existing.state.status)
         ended = existing.state if existing is not None else stored
+        if policy is not None and ended is not None:
+            action = policy.decide(ended.status)
+            if action is ReuseAction.ERROR:
+                raise refusals.already_exists(instance_id, ended.status, why=", which the reuse policy forbids")
+            if action is ReuseAction.IGNORE:
+                return instance_id
+        elif existing is not None and not existing.ended:
+            raise refusals.already_exists(instance_id, existing.state.status)
         if ended is not None and create.enforce_unique:
             raise refusals.already_exists(instance_id, ended.status, why=", and the request asks for a unique id")
         for child in sorted(self._children.get(instance_id, ())):
@@ -255,6 +287,9 @@ class Hub:
             self._append(record, turn, outcome, now)
         if record.inbox:
             self._batch.ready.add(record.instance_id)
+        record.batch = self._batch.number
+        self._warm.pop(record.instance_id, None)
+        self._warm[record.instance_id] = record
         return True
 
     def stall(self, record: Record) -> None:

@@ -53,7 +53,7 @@ class Record:
 
     state: as decided, perhaps not committed yet.  visible: as committed; None until the first commit.
     instance: None after a restart until a turn needs it.  history: per turn, the number of its events and their framed
-    bytes.  starts_at: nanoseconds, or None once it may start.
+    bytes.  starts_at: nanoseconds, or None once it may start.  batch: number of the commit that holds the last turn.
     """
 
     instance_id: str
@@ -68,6 +68,7 @@ class Record:
     timers: dict[int, int] = field(default_factory=dict)
     starts_at: int | None = None
     not_before: int = 0
+    batch: int = 0
     stalled: bool = False
 
     @property

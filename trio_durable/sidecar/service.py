@@ -11,6 +11,7 @@ from trio_durable._core import events as ev
 from trio_durable._core.events import Event, Status
 from trio_durable._core.instance import NO_ID
 from trio_durable._rpc import current_call
+from trio_durable._wire.dialects import reuse_policy
 from trio_durable._wire.presence import chosen
 from trio_durable._wire.requests import activity_result_from_pb, turn_result_from_pb
 from trio_durable._wire.splice import HEALTH_PING, history_response
@@ -60,10 +61,14 @@ class SidecarService(pb.TaskHubSidecarServiceBase):
         create = create_from_pb(create_instance_request)
         if not create.name:
             raise refusals.invalid("the request names no orchestrator. Expected a name; set it.")
+        try:
+            policy = reuse_policy(create_instance_request)
+        except ValueError as error:
+            raise refusals.invalid(f"the reuse policy makes no sense: {error}") from error
         stored = None
-        if create.enforce_unique and create.instance_id:
+        if create.instance_id and (create.enforce_unique or policy is not None):
             stored = await self._engine.read(create.instance_id)
-        instance_id = self._hub.start(create, stored=stored)
+        instance_id = self._hub.start(create, stored=stored, policy=policy)
         await self._engine.decided()
         if self._waits_for_start and create.scheduled_start is None:
             await self._engine.wait_for(instance_id, has_started)

@@ -16,7 +16,7 @@ from trio_durable import abc
 from trio_durable._rpc import MemoryChannel, serve
 from trio_durable.sidecar.dispatch import Dispatcher
 from trio_durable.sidecar.engine import Engine
-from trio_durable.sidecar.hub import Hub
+from trio_durable.sidecar.hub import WARM_INSTANCES, Hub
 from trio_durable.sidecar.service import SidecarService
 from trio_durable.sidecar.stores import MemoryStore, SQLiteStore
 
@@ -72,6 +72,7 @@ async def open_sidecar(
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     waits_for_start: bool = False,
     heartbeat: float = 30.0,
+    warm_instances: int = WARM_INSTANCES,
 ) -> AsyncIterator[Sidecar]:
     """Open a sidecar for as long as the `async with` block lasts.
 
@@ -83,6 +84,7 @@ async def open_sidecar(
     waits_for_start: StartInstance answers once the instance has begun its first turn, as some sidecars do, instead of
     once it is stored.
     heartbeat: seconds between health pings to workers that ask for them.
+    warm_instances: how many idle instances keep their history in memory.
 
     Raises SidecarError if the file cannot be used, and from the block if the store fails.
     """
@@ -94,7 +96,7 @@ async def open_sidecar(
     else:
         opened = await trio.to_thread.run_sync(SQLiteStore, path_or_memory)
     try:
-        hub = Hub(now=now_ns, new_id=new_id)
+        hub = Hub(now=now_ns, new_id=new_id, warm_instances=warm_instances)
         dispatcher = Dispatcher(hub, epoch=uuid.uuid4().hex[:12])
         engine = Engine(opened, hub, dispatcher, now=now_ns)
         service = SidecarService(engine, waits_for_start=waits_for_start, heartbeat=heartbeat)
