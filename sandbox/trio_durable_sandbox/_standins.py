@@ -191,8 +191,23 @@ def _refused_class(api: str, remedy: str, real: type) -> Any:
     try:
         made: Any = type(real)(real.__name__, (real,), body)
     except Exception:  # final classes; metaclasses and __init_subclass__ with wishes of their own (ctypes, enums)
-        return _refused_function(api, remedy, real)
+        return _refused_final(api, remedy, real)
     return made
+
+
+def _refused_final(api: str, remedy: str, real: type) -> Any:
+    """A class that answers `isinstance`, `X | None` and `X.constant` as the real one, and is refused when called."""
+    meta = type(
+        "type",
+        (type,),
+        {
+            "__call__": lambda cls, *args, **kwargs: refuse(api, remedy, real, *args, **kwargs),
+            "__instancecheck__": lambda cls, instance: isinstance(instance, real),
+            "__subclasscheck__": lambda cls, other: other is cls or issubclass(other, real),
+            "__getattr__": lambda cls, name: getattr(real, name),
+        },
+    )
+    return meta(real.__name__, (), {"__module__": real.__module__, "__qualname__": real.__qualname__})
 
 
 def _construct(cls: type, real: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

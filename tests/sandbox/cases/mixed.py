@@ -1,17 +1,23 @@
 """A file that holds orchestrators and activities: it imports anything, and the activities' calls are never made."""
+import asyncio
 import atexit
 import logging
 import os
+import queue
+import select
 import signal
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from http.client import HTTPSConnection
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+import vendored_http as requests_like
 import h2.connection
 import apsw
 
@@ -67,3 +73,23 @@ def case_sets_event():
     event.set()  # refused: threading.Event
 
 
+
+
+def typed(a: select.epoll | None, b: ssl.MemoryBIO | None, c: queue.Queue[int] | None, d: subprocess.Popen[bytes],
+          e: asyncio.Task[int] | None, f: sqlite3.Connection | None, g: requests_like.Session | None = None) -> threading.Event | None:
+    return None
+
+
+def case_annotations():  # works
+    return typed.__name__, isinstance(3, ssl.MemoryBIO), issubclass(Worker, threading.Thread), isinstance(4, select.epoll)
+
+
+def case_final_class():
+    select.epoll()  # refused: select.epoll
+
+
+def case_catches_library_errors():  # works
+    try:
+        raise sqlite3.OperationalError("x")
+    except (sqlite3.Error, subprocess.SubprocessError, OSError, urllib.error.URLError) as e:
+        return repr(e)
