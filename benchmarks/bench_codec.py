@@ -117,6 +117,7 @@ def read_core(data: bytes) -> int:
     """Parse with the C core and read what a replay needs, and every event's time."""
     request = CoreRequest.FromString(data)
     seen = 0
+    found: tuple[Any, ...]
     for events in (request.pastEvents, request.newEvents):
         for event in events:
             kind = event.WhichOneof("eventType")
@@ -201,7 +202,8 @@ def scan_core(data: bytes) -> list[tuple[Any, ...]]:
                 found.append((6, event_id, scheduled.name, scheduled.taskExecutionId))
             elif kind == "taskCompleted":
                 done = event.taskCompleted
-                found.append((7, event_id, done.taskScheduledId, done.result.value if done.HasField("result") else None))
+                result = done.result.value if done.HasField("result") else None
+                found.append((7, event_id, done.taskScheduledId, result))
             elif kind == "workflowStarted":
                 stamp = event.timestamp
                 content = event.workflowStarted
@@ -273,7 +275,9 @@ def measure(function: Callable[[], Any], loops: int) -> float:
     return (time.process_time() - begin) / loops
 
 
-def compare(core: Callable[[], Any], ours: Callable[[], Any], repetitions: int, budget: float) -> tuple[float, float, float]:
+def compare(
+    core: Callable[[], Any], ours: Callable[[], Any], repetitions: int, budget: float
+) -> tuple[float, float, float]:
     """Medians: seconds per call of the C core and of ours, and the ratio."""
     loops = max(1, int(budget / max(measure(ours, 1), measure(ours, 1), 1e-7)))
     core_loops = max(1, int(budget / max(measure(core, 3), 1e-7)))
@@ -299,7 +303,8 @@ def main() -> int:
         sys.exit(f"google protobuf runs its {api_implementation.Type()} implementation: compare with upb, its C core")
     repetitions, budget = (5, 0.05) if options.quick else (9, 0.2)
     rows = []
-    print(f"{'':8}{'events':>8}{'C core us':>12}{'ours us':>12}{'ratio':>8}{'target':>8}   (per event; the action per call)")
+    titles = f"{'':8}{'events':>8}{'C core us':>12}{'ours us':>12}{'ratio':>8}{'target':>8}"
+    print(titles + "   (per event; the action per call)")
     for count in (10, 100, 1_000, 10_000):
         for name, (core, ours) in cases(count).items():
             a, b, ratio = compare(core, ours, repetitions, budget)

@@ -3,10 +3,10 @@ into `m`.
 
 What the generated readers rely on:
 
-- A message's fields live in the instance; a field that was not on the wire is not there, and the class answers for it
-  (`_speedups`). Readers start from a bare instance: no constructor. Assigning to an attribute is then the fastest way
-  (the interpreter keeps no dict for such an instance), but for messages with a oneof, whose `__setattr__` is ours: their
-  readers fill a dict and hand it over.
+- A message's fields live in the instance; for one that was not on the wire the class answers (`_speedups`). Readers
+  start from a bare instance: no constructor. Assigning to an attribute is then the fastest way (the interpreter keeps
+  no dict for such an instance), but for messages with a oneof, whose `__setattr__` is ours: their readers fill a dict
+  and hand it over.
 - `seen` has a bit for each message field that was met, or all of them when merging.
 - Lengths are not checked where they are read: see the two rules in `_wire`.
 - `r` is how many levels of nesting may follow. The schema bounds the depth of everything but what contains itself, so
@@ -17,6 +17,8 @@ What the generated readers rely on:
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 
 from generator.model import Field, MessageModel
 from generator.text import Text
@@ -89,10 +91,24 @@ def _prologue(text: Text, message: MessageModel, plain: list[Field]) -> None:
             with text.block("elif b[i + 2] < 128:"):
                 text(f"d[{event_id.name!r}] = v + (b[i + 2] << 7) - 128", "i += 3")
         text("t, s, c, x, v, g, k, e, n = event_stamp(b, i)")
-        with text.block(f"if t == {12 << 8 | stamp.tag} and s == 8 and g == 16:"):
-            text("c = TWO[c] + (TWO[x] << 14) + (v << 28)", "k = TWO[k] + (TWO[e] << 14) + (n << 28)")
+        with text.block("if s == 8 and g == 16:"):
+            with text.block(f"if t == {12 << 8 | stamp.tag}:"):
+                text("k = TWO[k] + (TWO[e] << 14) + (n << 28)", "j = i + 14")
+            with text.block(f"elif t == {11 << 8 | stamp.tag} and e < 0x8000:"):
+                text("k = TWO[k] + (TWO[e | 0x8000] << 14)", "j = i + 13")
+            with text.block("else:"):
+                text("k = NOT_TWO")
+            text("c = TWO[c] + (TWO[x] << 14) + (v << 28)")
             with text.block("if c < 0x800000000 and k < 0x80000000:"):
-                text("x = new(Timestamp)", "x.seconds = c", "x.nanos = k", f"d[{stamp.name!r}] = x", "i += 14")
+                text("x = new(Timestamp)", "x.seconds = c", "x.nanos = k", f"d[{stamp.name!r}] = x", "i = j")
+        # And the content, if its tag has one byte.
+        text(f"x = _short_{message.name}[b[i]] if i < end else None")
+        with text.block("if x is not None:"):
+            text("name, f, d['_group_current'] = x", "n = b[i + 1]", "i += 2")
+            _long_length(text)
+            text("d[name] = f(b, i, j, r - 1)", "i = j")
+            with text.block("if i == end:"):
+                text(f"m = new({message.name})", "set_fields(m, d)", "return m")
 
 
 def _dict(message: MessageModel) -> str:
@@ -113,6 +129,7 @@ def tables(text: Text, message: MessageModel) -> None:
                 for field in members:
                     text(f"{field.tag}: ({field.name!r}, decode_{field.type}, {{{group!r}: {field.name!r}}}),")
             text("}")
+            text(f"_short_{message.name} = [_members_{message.name}.get(t) if t < 128 else None for t in range(256)]")
         for field in members:
             text(f"_set_{message.name}_{field.name} = {{{group!r}: {field.name!r}}}")
 
@@ -175,6 +192,10 @@ def _unknown(text: Text, message: MessageModel) -> None:
 def _length(text: Text) -> None:
     """Read a size; `i` and `j` bound the value afterwards."""
     text("n = b[i]", "i += 1")
+    _long_length(text)
+
+
+def _long_length(text: Text) -> None:
     with text.block("if n > 127:"):
         text("c = b[i]")
         with text.block("if c < 128:"):
@@ -184,7 +205,9 @@ def _length(text: Text) -> None:
     text("j = i + n")
 
 
-def readings(field: Field, message: MessageModel, check_depth: bool):  # type: ignore[no-untyped-def]
+def readings(
+    field: Field, message: MessageModel, check_depth: bool
+) -> Iterator[tuple[int, Callable[[Text], None]]]:
     """Each tag that `field` may come under, with a function that appends the code which reads it."""
     if field.kind == "message":
         yield field.tag, lambda text: _message(text, field, message, check_depth)
@@ -206,7 +229,7 @@ def _append(text: Text, field: Field, message: MessageModel, value: str) -> None
 
 
 def _collection(text: Text, field: Field, message: MessageModel) -> None:
-    """Have the list or dict of a repeated field or a map in a local variable; the class makes it where it is not yet."""
+    """Have the list or dict of a repeated field or a map in a local variable; the class makes it if need be."""
     if message.groups:
         raise SystemExit(f"{message.name}: a oneof and a repeated field in one message are not supported")
     with text.block(f"if l_{field.name} is None:"):
@@ -304,7 +327,8 @@ def _wrapper(text: Text, field: Field, message: MessageModel, depth: str) -> Non
         text("c = b[i + 1]")
         with text.block("if c < 128:"):
             text("i += 2", "n += (c << 7) - 131", "j = i + n + 3")
-            with text.block(f"if n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7{depth}:"):
+            usual = "n > 127 and b[i] == 10 and b[i + 1] == (n & 127 | 128) and b[i + 2] == n >> 7"
+            with text.block(f"if {usual}{depth}:"):
                 text(f"{_target(field, message)} = b[i + 3:j].decode()")
             with text.block("else:"):
                 text(slow)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import betterproto
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
@@ -92,11 +94,13 @@ def build(files: list[FileDescriptorProto], module: ModuleType) -> list[MessageM
     ]
 
 
-def _message(message: DescriptorProto, cls: type[betterproto.Message], class_name) -> MessageModel:  # type: ignore[no-untyped-def]
+def _message(
+    message: DescriptorProto, cls: type[betterproto.Message], class_name: Callable[[str], str]
+) -> MessageModel:
     maps = {nested.name for nested in message.nested_type if nested.options.map_entry}
     if unknown := [nested.name for nested in message.nested_type if nested.name not in maps]:
         raise SystemExit(f"{message.name}: nested messages are not supported: {unknown}")
-    meta = cls._betterproto
+    meta: Any = vars(betterproto.Message)["_betterproto"].__get__(None, cls)
     fields = {}
     for field in message.field:
         name = meta.field_name_by_number[field.number]
@@ -113,7 +117,7 @@ def _message(message: DescriptorProto, cls: type[betterproto.Message], class_nam
         elif kind == "message" and re.match(r"\.google\.protobuf\.", field.type_name):
             kind, type_name = "wrapper", WRAPPERS[short]
             if repeated or field.HasField("oneof_index"):
-                raise SystemExit(f"{message.name}.{field.name}: a wrapper may be neither repeated, optional nor in a oneof")
+                raise SystemExit(f"{message.name}.{field.name}: a wrapper can only be a plain field")
         elif kind == "message":
             type_name = class_name(field.type_name)
         elif field.type not in SCALARS:
@@ -124,7 +128,7 @@ def _message(message: DescriptorProto, cls: type[betterproto.Message], class_nam
         if group is not None and kind not in ("message", "string"):
             raise SystemExit(f"{message.name}.{field.name}: {kind} in a oneof is not supported")
         fields[name] = Field(name, field.number, kind, type_name, repeated, field.proto3_optional, group)
-    names = [field.name for field in dataclasses.fields(cls)]
+    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     if set(names) != set(fields):
         raise SystemExit(f"{message.name}: betterproto has {names}, the descriptor {list(fields)}")
     return MessageModel(cls.__name__, tuple(fields[name] for name in names))

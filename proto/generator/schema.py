@@ -53,7 +53,7 @@ def own_descriptors(compiled: FileDescriptorSet) -> list[FileDescriptorProto]:
         stamp.field.add(name=name, number=number, type=kind, label=FieldDescriptorProto.LABEL_OPTIONAL, json_name=name)
     own.message_type.add(name="Empty")
     for path, text in [
-        ((4, 0), " A point in time: seconds since the epoch, and nanoseconds (0 to 999,999,999) after them. Lossless.\n"),
+        ((4, 0), " A point in time: seconds since the epoch, and nanoseconds (0 to 999,999,999) after them.\n"),
         ((4, 1), " A message without a field.\n"),
     ]:
         own.source_code_info.location.add(path=path, span=(0, 0, 0), leading_comments=text)
@@ -89,7 +89,10 @@ def betterproto_source(own: list[FileDescriptorProto], compiled: FileDescriptorS
         file_to_generate=[file.name for file in own], proto_file=[*foreign, *own]
     )
     answer = subprocess.run(
-        [sys.executable, "-m", "betterproto.plugin"], input=request.SerializeToString(), capture_output=True, check=False
+        [sys.executable, "-m", "betterproto.plugin"],
+        input=request.SerializeToString(),
+        capture_output=True,
+        check=False,
     )
     if answer.returncode:
         raise SystemExit(f"betterproto's compiler failed:\n{answer.stderr.decode()}")

@@ -5628,15 +5628,41 @@ def decode_HistoryEvent(b, i, end, r, m=None):
                 d['event_id'] = v + (b[i + 2] << 7) - 128
                 i += 3
         t, s, c, x, v, g, k, e, n = event_stamp(b, i)
-        if t == 3090 and s == 8 and g == 16:
+        if s == 8 and g == 16:
+            if t == 3090:
+                k = TWO[k] + (TWO[e] << 14) + (n << 28)
+                j = i + 14
+            elif t == 2834 and e < 0x8000:
+                k = TWO[k] + (TWO[e | 0x8000] << 14)
+                j = i + 13
+            else:
+                k = NOT_TWO
             c = TWO[c] + (TWO[x] << 14) + (v << 28)
-            k = TWO[k] + (TWO[e] << 14) + (n << 28)
             if c < 0x800000000 and k < 0x80000000:
                 x = new(Timestamp)
                 x.seconds = c
                 x.nanos = k
                 d['timestamp'] = x
-                i += 14
+                i = j
+        x = _short_HistoryEvent[b[i]] if i < end else None
+        if x is not None:
+            name, f, d['_group_current'] = x
+            n = b[i + 1]
+            i += 2
+            if n > 127:
+                c = b[i]
+                if c < 128:
+                    n += (c << 7) - 128
+                    i += 1
+                else:
+                    n, i = length(b, i, n)
+            j = i + n
+            d[name] = f(b, i, j, r - 1)
+            i = j
+            if i == end:
+                m = new(HistoryEvent)
+                set_fields(m, d)
+                return m
     while i < end:
         t = b[i]
         i += 1
@@ -11618,6 +11644,7 @@ _members_HistoryEvent = {
     250: ('execution_stalled', decode_ExecutionStalledEvent, {'eventType': 'execution_stalled'}),
     258: ('detached_workflow_instance_created', decode_DetachedWorkflowInstanceCreatedEvent, {'eventType': 'detached_workflow_instance_created'}),
 }
+_short_HistoryEvent = [_members_HistoryEvent.get(t) if t < 128 else None for t in range(256)]
 _set_HistoryEvent_execution_started = {'eventType': 'execution_started'}
 _set_HistoryEvent_execution_completed = {'eventType': 'execution_completed'}
 _set_HistoryEvent_execution_terminated = {'eventType': 'execution_terminated'}

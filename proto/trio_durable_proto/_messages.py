@@ -83,7 +83,7 @@ class WorkerCapability(betterproto.Enum):
 @dataclass(eq=False, repr=False)
 class Timestamp(betterproto.Message):
     """
-    A point in time: seconds since the epoch, and nanoseconds (0 to 999,999,999) after them. Lossless.
+    A point in time: seconds since the epoch, and nanoseconds (0 to 999,999,999) after them.
     """
 
     seconds: int = betterproto.int64_field(1)

@@ -68,7 +68,7 @@ def scan(data: bytes, spans: Iterable[Span]) -> list[Scanned]:
     """What a replay needs of the encoded HistoryEvents at `spans` in `data` (as `codec.split` found them).
 
     Raises DecodeError for an event that it cannot read. An event is read along the path that every known writer takes
-    (fields in order, each once); one that leaves this path is decoded in full, so the answer is always that of `decode`.
+    (fields in order, each once); one that leaves it is decoded in full, so the answer is always that of `decode`.
     """
     found: list[Scanned] = []
     add = found.append

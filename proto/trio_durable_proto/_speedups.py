@@ -4,15 +4,15 @@ betterproto 2.0.0b7 looks up metadata on every attribute access and every constr
 what the C core needs. Each of our classes gets, in place of what it inherits:
 
 - the generated constructor (`None` for a field means that it is not set);
-- plain attribute access: fields that are set live in the instance's `__dict__`, and what stands in the class answers for
-  the others. That is the default itself where it cannot be changed (0, "", None), otherwise a descriptor which makes
+- plain attribute access: fields that are set live in the instance, and what stands in the class answers for the
+  others. That is the default itself where it cannot be changed (0, "", None), otherwise a descriptor which makes
   one and stores it, so that `request.new_events.append(...)` and `item.workflow_request.instance_id = ...` work;
 - `__setattr__` that keeps track of oneofs, and nothing more;
 - `parse`, `FromString`, `__bytes__`, `SerializeToString`, `__len__` and `dump` by the generated codec.
 
 Two things differ from betterproto on purpose, because peers tell them apart on the wire. A message that was given or
-assigned is present, even if it is empty: `HistoryEvent(timestamp=Timestamp())` is an event at the epoch. And `None` for a
-member of a oneof clears the oneof. Everything else (`which_one_of`, `is_set`, `to_dict`, `from_dict`, `==`, `repr`) is
+assigned is present, even if it is empty: `HistoryEvent(timestamp=Timestamp())` is an event at the epoch. And `None` for
+a member of a oneof clears the oneof. Everything else (`is_set`, `to_dict`, `from_dict`, `==`, `repr`) is
 betterproto's own code and works on; copies keep unknown fields.
 """
 
@@ -204,7 +204,7 @@ _EXPECTED: dict[str, tuple[type, ...]] = {
 
 
 def explain(message: Any, error: Exception) -> str:
-    """Where in `message` the value is that a writer failed on, and what was expected there. Slow: for the message only."""
+    """Where in `message` the value is that a writer failed on, and what was expected there. Slow."""
     if isinstance(error, RecursionError):
         return f"{type(message).__name__} is nested too deeply to be encoded"
     return _explain(message, type(message).__name__) or f"{type(message).__name__}: {error}"

@@ -91,7 +91,7 @@ def decode_at(cls: type[M], data: bytes, start: int, stop: int) -> M:
 
 
 def encode(message: betterproto.Message) -> bytes:
-    """The bytes of `message`, the same for equal messages. Raises EncodeError for a value that its field cannot hold."""
+    """The bytes of `message`, the same for equal messages. Raises EncodeError for what a field cannot hold."""
     write = _WRITE.get(type(message))
     if write is None:
         return bytes(message)

@@ -75,8 +75,8 @@ def fill(draw: st.DrawFn, message: Any, depth: int) -> None:
         message.seconds, message.nanos = draw(SECONDS), draw(NANOS)
         return
     fields = list(descriptor.fields)
-    chosen = draw(st.lists(st.sampled_from(fields), max_size=min(6, len(fields)), unique_by=lambda field: field.number)) if fields else []
-    for field in sorted(chosen, key=lambda field: field.number):
+    numbers = draw(st.sets(st.sampled_from(range(len(fields))), max_size=6)) if fields else set()
+    for field in sorted((fields[number] for number in numbers), key=lambda field: field.number):
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             getattr(message, field.name).update(draw(st.dictionaries(TEXT, TEXT, max_size=3)))
         elif field.message_type is not None:

@@ -1,4 +1,4 @@
-"""Our .proto files against the descriptors in the wheel of dapr 1.19.0, and what is generated against our .proto files."""
+"""Our .proto files against the descriptors in the wheel of dapr 1.19.0, and what is generated against our files."""
 
 from __future__ import annotations
 
@@ -74,7 +74,11 @@ def test_field_by_field_as_in_dapr() -> None:
     except MissingPeerError as missing:
         pytest.skip(str(missing))
     answer = subprocess.run(
-        [interpreter, HERE / "print_descriptors.py"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=True, timeout=60
+        [interpreter, HERE / "print_descriptors.py"],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        check=True,
+        timeout=60,
     )
     theirs = FileDescriptorSet()
     for file in FileDescriptorSet.FromString(answer.stdout).file:
@@ -129,7 +133,7 @@ def generate(*arguments: str, folder: Path = PROTO) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.skipif(find_spec("grpc_tools") is None, reason="needs the `generate` extra (grpcio-tools, betterproto[compiler])")
+@pytest.mark.skipif(find_spec("grpc_tools") is None, reason="needs the `generate` extra")
 def test_what_is_committed_is_fresh_and_staleness_is_noticed(tmp_path: Path) -> None:
     answer = generate("--check")
     assert (answer.returncode, answer.stdout) == (0, ""), answer.stdout + answer.stderr
@@ -139,7 +143,8 @@ def test_what_is_committed_is_fresh_and_staleness_is_noticed(tmp_path: Path) -> 
     for path in [*PROTO.glob("*.proto"), *PROTO.glob("*.py"), *PROTO.glob("*.binpb"), *PROTO.glob("*/*.py")]:
         (copy / path.relative_to(PROTO)).write_bytes(path.read_bytes())
     source = copy / "orchestration.proto"
-    source.write_text(source.read_text().replace("string instanceID = 1;", "string instanceID = 1;\n  bool added = 2;", 1))
+    known = "string instanceID = 1;"
+    source.write_text(source.read_text().replace(known, known + "\n  bool added = 2;", 1))
     stale = generate("--check", folder=copy)
     assert stale.returncode == 1
     assert stale.stdout.count("is stale") == 3

@@ -17,8 +17,10 @@ MUTANTS = settings(max_examples=40, deadline=None, suppress_health_check=list(He
 JUNK = [
     b"\x7b\x08\x01\x7c", b"\x7b\x00\x01\x7c", b"\x7b\x7b\x7c\x7c", b"\x7b\x0c", b"\x0c", b"\x00\x01", b"\x7e", b"\x7f",
     b"\xa2\x06\x03abc", b"\xad\x06abcd", b"\xa1\x06abcdefgh", b"\x78\x05", b"\x88\x00\x05", b"\x8a\x80\x00\x01a",
-    b"\x92\x00\x02\x78\x05", b"\x12\x02\x78\x05", b"\x9a\x00\x03\x0a\x01a", b"\x80" * 9 + b"\x01", b"\xff" * 9 + b"\x7f",
-    b"\x12\x80\x00", b"\x88\x80\x80\x80\x10\x05", b"\x0a\x81\x80\x80\x80\x80\x00a", b"\x0a\x02\xc3\x28", b"\x0a\x03\xed\xa0\x80",
+    b"\x92\x00\x02\x78\x05", b"\x12\x02\x78\x05", b"\x9a\x00\x03\x0a\x01a", b"\x80" * 9 + b"\x01",
+    b"\xff" * 9 + b"\x7f",
+    b"\x12\x80\x00", b"\x88\x80\x80\x80\x10\x05", b"\x0a\x81\x80\x80\x80\x80\x00a", b"\x0a\x02\xc3\x28",
+    b"\x0a\x03\xed\xa0\x80",
 ]  # fmt: skip
 
 
@@ -78,13 +80,14 @@ def test_every_prefix(reference) -> None:
     stamp = pb.Timestamp(1_790_000_000, 999_999_999)
     events = [
         pb.HistoryEvent(event_id=-1, timestamp=stamp, workflow_started=pb.WorkflowStartedEvent()),
-        pb.HistoryEvent(event_id=300, timestamp=stamp, task_scheduled=pb.TaskScheduledEvent("n", input='{"a": 1}' * 30)),
+        pb.HistoryEvent(event_id=300, timestamp=stamp, task_scheduled=pb.TaskScheduledEvent("n", input="i" * 240)),
         pb.HistoryEvent(event_id=-1, timestamp=stamp, task_failed=pb.TaskFailedEvent(300, details)),
         pb.HistoryEvent(event_id=-1, execution_started=pb.ExecutionStartedEvent("n", tags={"k": "v", "": ""})),
         pb.HistoryEvent(event_id=-1, timestamp=stamp, event_raised=pb.EventRaisedEvent("é", "1"),
                         router=pb.TaskRouter("a", "b")),
     ]  # fmt: skip
-    whole = codec.encode(pb.WorkItem(workflow_request=pb.WorkflowRequest("i", None, events, events), completion_token="t"))
+    request = pb.WorkflowRequest("i", None, events, events)
+    whole = codec.encode(pb.WorkItem(workflow_request=request, completion_token="t"))
     accepted = [stop for stop in range(len(whole) + 1) if verdict(reference, "WorkItem", whole[:stop]) is not None]
     assert 0 < len(accepted) < 10
     assert accepted[-1] == len(whole)
@@ -92,7 +95,8 @@ def test_every_prefix(reference) -> None:
 
 @pytest.mark.parametrize("junk", JUNK, ids=lambda junk: junk.hex())
 def test_junk_alone_and_nested(reference, junk: bytes) -> None:
-    for name in ("WorkflowInstance", "TaskCompletedEvent", "HistoryEvent", "Empty", "HealthPing", "ExecutionStartedEvent"):
+    names = "WorkflowInstance", "TaskCompletedEvent", "HistoryEvent", "Empty", "HealthPing", "ExecutionStartedEvent"
+    for name in names:
         verdict(reference, name, junk)
         verdict(reference, name, junk + junk)
     verdict(reference, "HistoryEvent", b"\x3a" + bytes([len(junk)]) + junk)

@@ -40,7 +40,8 @@ def test_everything_is_exported() -> None:
 
 def test_unset_fields_read_as_their_defaults() -> None:
     request = pb.CreateInstanceRequest()
-    assert (request.instance_id, request.input, request.tags, request.enforce_unique_instance_id) == ("", None, {}, False)
+    assert (request.instance_id, request.input, request.tags) == ("", None, {})
+    assert request.enforce_unique_instance_id is False
     assert request.router is None
     assert request.parent_trace_context.trace_parent == ""
     assert pb.WorkflowState().workflow_status is pb.OrchestrationStatus.RUNNING
@@ -92,7 +93,8 @@ def test_oneofs() -> None:
 
 
 def test_copies_are_independent_and_whole() -> None:
-    event = codec.decode(pb.HistoryEvent, codec.encode(pb.HistoryEvent(event_id=1, router=pb.TaskRouter("a"))) + b"\xa0\x06\x01")
+    known = codec.encode(pb.HistoryEvent(event_id=1, router=pb.TaskRouter("a")))
+    event = codec.decode(pb.HistoryEvent, known + b"\xa0\x06\x01")
     for twin in (copy.copy(event), copy.deepcopy(event), pickle.loads(pickle.dumps(event))):
         assert twin == event
         assert codec.encode(twin) == codec.encode(event)
@@ -123,10 +125,11 @@ def test_streams() -> None:
          r"HistoryEvent\.task_completed\.result: expected str, got 5"),
         (pb.WorkflowRequest(past_events=[pb.HistoryEvent(), 7]),  # type: ignore[list-item]
          r"WorkflowRequest\.past_events\[1\]: expected HistoryEvent, got 7"),
-        (pb.WorkflowRequest(past_events=7), r"WorkflowRequest\.past_events: expected a list, got 7"),  # type: ignore[arg-type]
+        (pb.WorkflowRequest(past_events=7), r"past_events: expected a list, got 7"),  # type: ignore[arg-type]
         (pb.TaskRouter("\ud800"), r"TaskRouter\.source_app_id: .* lone surrogate"),
         (pb.CreateInstanceRequest(tags={"a": 1}), r"tags: expected a dict of str to str"),  # type: ignore[dict-item]
-        (pb.TaskCompletedEvent(signer_certificate="x"), r"signer_certificate: expected bytes"),  # type: ignore[arg-type]
+        (pb.TaskCompletedEvent(signer_certificate="x"),  # type: ignore[arg-type]
+         r"signer_certificate: expected bytes"),
         (pb.Timestamp(2**63), r"Timestamp\.seconds: expected a number from"),
         (pb.RerunWorkflowFromEventRequest(event_id=-1), r"event_id: expected a number from 0 to 4294967295"),
     ],

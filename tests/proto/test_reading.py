@@ -73,7 +73,8 @@ def test_map_entries() -> None:
 
 
 def test_packed_and_unpacked_may_be_mixed() -> None:
-    request = codec.decode(pb.GetWorkItemsRequest, b"\x22\x02\x02\x03\x20\x63\x22\x00\x22\x0a" + b"\xfb" + b"\xff" * 8 + b"\x01")
+    data = b"\x22\x02\x02\x03" b"\x20\x63" b"\x22\x00" b"\x22\x0a\xfb" + b"\xff" * 8 + b"\x01"
+    request = codec.decode(pb.GetWorkItemsRequest, data)
     assert [int(value) for value in request.capabilities] == [2, 3, 99, -5]
     assert codec.encode(request)[:2] == b"\x22\x0d"
 

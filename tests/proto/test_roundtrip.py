@@ -78,7 +78,8 @@ def test_the_time_between_two_messages_does_not_matter(reference, data: st.DataO
 @pytest.mark.parametrize(
     ("seconds", "nanos"),
     [(253402300799, 999_999_999), (0, 0), (0, 1), (1_790_000_000, 0), (1_790_000_000, 1), (-1, 0), (-62135596800, 0),
-     (2**63 - 1, 2**31 - 1), (-(2**63), -(2**31)), (2**28, 2**28), (2**28 - 1, 2**28 - 1), (2**35, 2**21), (2**35 - 1, 5)],
+     (2**63 - 1, 2**31 - 1), (-(2**63), -(2**31)), (2**28, 2**28), (2**28 - 1, 2**28 - 1), (2**35, 2**21),
+     (2**35 - 1, 5)],
 )  # fmt: skip
 def test_timestamps_byte_for_byte(reference, seconds: int, nanos: int) -> None:
     theirs = reference.classes["HistoryEvent"](eventId=3)
