@@ -126,6 +126,7 @@ class ClientStream(seams.ClientStreamBase[Any, Any]):
     _attempt = 0
     _request: bytes | None = None  # the framed request of a call that sends one message
     _at_end = False
+    _data_follows = False
     _scope_deadline = math.inf
 
     async def __aenter__(self) -> ClientStream:
@@ -150,6 +151,8 @@ class ClientStream(seams.ClientStreamBase[Any, Any]):
             while True:
                 try:
                     await super().send_request(end=end)
+                    if not self._data_follows:
+                        self._stream.start_sending()  # type: ignore[attr-defined]
                     return
                 except StreamTerminatedError as error:
                     self._try_again(error)
@@ -173,6 +176,7 @@ class ClientStream(seams.ClientStreamBase[Any, Any]):
     async def _send(self, framed: bytes, end: bool) -> None:
         while True:
             if not self._send_request_done:
+                self._data_follows = True  # headers and data leave in one piece
                 await self.send_request()
             try:
                 with self._wrapper:

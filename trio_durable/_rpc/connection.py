@@ -81,12 +81,12 @@ class Connection(seams.ConnectionBase):
     def initialize(self) -> None:
         """Nothing: keepalive is a task of the transport's (keepalive.py), not a chain of loop callbacks."""
 
-    def flush(self) -> None:
+    def flush(self, *, wake: bool = True) -> None:
         transport = self.__dict__.get("_transport")
         if transport is not None:
             data = self._connection.data_to_send()
             if data:
-                transport.write(data)
+                transport.write(data, wake=wake)
 
     def ack(self, stream_id: int, size: int) -> None:
         if size and "_transport" in self.__dict__:

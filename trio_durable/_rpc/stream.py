@@ -85,15 +85,21 @@ class Stream(seams.H2StreamBase):
             release: Callable[[], None] = _processor.register(self)
         finally:
             connection.slots.done()
-        connection.flush()
+        connection.flush(wake=False)  # the request's data follows, or `start_sending`
         connection.headers_send_process()
         return release
+
+    def start_sending(self) -> None:
+        """Let go what `send_request` has left to be sent together with the data."""
+        self._transport.wake_writer()
 
     async def send_headers(self, headers: list[tuple[str, str]], end_stream: bool = False) -> None:
         try:
             await super().send_headers(headers, end_stream)
         except ProtocolError as error:
             raise self._lost(error) from error
+        if end_stream and len(self.connection.active) <= 2:
+            self._transport.flush_now()  # a server's trailers: the call is over, its answer goes out in one piece
 
     async def send_data(self, data: bytes, end_stream: bool = False) -> None:
         """Send `data` as the peer's windows and our writer allow."""
@@ -109,6 +115,7 @@ class Stream(seams.H2StreamBase):
                     raise self.error.fresh()
                 window = h2c.local_flow_control_window(stream_id)
                 if window <= 0 and size:
+                    self.start_sending()
                     self.window_updated.clear()
                     await self.window_updated.wait()
                     continue
@@ -116,18 +123,20 @@ class Stream(seams.H2StreamBase):
                 last = end == size
                 chunk = data if last and not position else view[position:end]
                 h2c.send_data(stream_id, chunk, end_stream=end_stream and last)
-                connection.flush()
+                # Few calls: latency counts, send now.  Many, or a server whose trailers follow: the writer gathers what
+                # a scheduler batch has to say into one system call.
+                now = last and connection.client_side and len(connection.active) <= 2
+                connection.flush(wake=not now)
                 position = end
                 if last:
+                    if now:
+                        self._transport.flush_now()
                     break
         except ProtocolError as error:
             raise self._lost(error) from error
         self.data_sent += size
         connection.data_sent += size
         connection.data_send_process()
-        if len(connection.active) <= 2:
-            # Few calls: latency counts, send now.  Many: the writer gathers a scheduler batch into one system call.
-            self._transport.flush_now()
 
     async def end(self) -> None:
         try:

@@ -91,7 +91,8 @@ class Transport:
     def is_closing(self) -> bool:
         return self._closing
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, *, wake: bool = True) -> None:
+        """Send soon.  With `wake=False` the caller promises to write more, or to call `flush_now`, without waiting."""
         if self._broken or not data:
             return
         if self._tls is not None:
@@ -101,7 +102,7 @@ class Transport:
                 self._broken = True  # the peer ended the session; the reader will find out
                 return
             data = self._tls_out.read()
-        self._push(data)
+        self._push(data, wake)
 
     def close(self) -> None:
         """No more input; what was written is still sent, for `_LINGER` seconds at most."""
@@ -109,15 +110,16 @@ class Transport:
             return
         self._closing = True
         self.flush_now()
-        self._wake_writer()
+        self.wake_writer()
         self._close_asked.set()
 
     # -- output
 
-    def _push(self, data: bytes) -> None:
+    def _push(self, data: bytes, wake: bool = True) -> None:
         self._out.append(data)
         self._out_size += len(data)
-        self._wake_writer()
+        if wake:
+            self.wake_writer()
         if self._out_size > _HIGH:
             if not self._paused:
                 self._paused = True
@@ -125,7 +127,7 @@ class Transport:
             if self._out_size > _HIGH + _EXCESS:
                 self._give_up("the peer does not read what we must send")
 
-    def _wake_writer(self) -> None:
+    def wake_writer(self) -> None:
         if self._writer is not None:
             task, self._writer = self._writer, None
             reschedule(task)
@@ -145,7 +147,7 @@ class Transport:
     def flush_now(self) -> None:
         """Send at once what can be sent at once, without the hop to the writer task."""
         if self._sending or self._broken or not self._out:
-            return
+            return  # what is pending, the writer sends
         data = self._gather()
         try:
             sent = self._sock.send(data)
@@ -158,6 +160,7 @@ class Transport:
         self._out_size -= sent
         if sent < len(data):
             self._out = [data[sent:]]
+            self.wake_writer()
 
     def _parked(self, _: object) -> Abort:
         self._writer = None
