@@ -105,7 +105,7 @@ def _builtin(obj: Any, name: str, value: Any) -> Any:
     if owner is None or isinstance(owner, ModuleType):
         return _by_value(value)
     if isinstance(owner, type | _datetime.datetime):
-        made = datetime_member(obj, name, value)
+        made = datetime_member(value)
         if made is not None:
             return made
         if value.__name__ == "__subclasses__":

@@ -20,7 +20,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from ._builtins import BUILTINS
@@ -364,4 +364,6 @@ def overlay(name: str, facade: Any) -> ModuleType:
     """A module object that looks names up in `facade` first."""
     made = Overlay(name)
     made.__dict__["_td_facade"] = facade
+    if isinstance(facade, ModuleType | SimpleNamespace):  # plain names need no second look-up
+        made.__dict__.update({key: value for key, value in vars(facade).items() if not key.startswith("__")})
     return made

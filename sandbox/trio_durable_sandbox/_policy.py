@@ -139,7 +139,7 @@ RULES: tuple[Rule, ...] = (
                 "unraisablehook breakpointhook setswitchinterval getallocatedblocks setdlopenflags flags monitoring "
                 "set_asyncgen_hooks set_coroutine_origin_tracking_depth activate_stack_trampoline _xoptions "
                 "warnoptions",
-         replaced="stdout stderr",
+         replaced="stdout stderr modules",
          remedies={name: key for key, names in {
              "modules": "modules meta_path path_hooks path_importer_cache path",
              "exit": "exit", "input": "stdin __stdin__ argv orig_argv",

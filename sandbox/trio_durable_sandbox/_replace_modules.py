@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._guards import guarded_getattr
 from ._policy import REMEDIES, words
-from ._standins import REPLACEMENTS, replacement
+from ._standins import REPLACEMENTS, RefusedObject, contains, replacement, touch
 from ._state import active_run, get_run, refuse
 
 if TYPE_CHECKING:
@@ -49,7 +49,32 @@ class Stream:
         return True
 
 
-REPLACEMENTS["sys"] = lambda real: {"stdout": Stream("stdout"), "stderr": Stream("stderr")}
+class Modules(RefusedObject):
+    """`sys.modules` of orchestrations: `sys.modules[__name__]` and the like work, all else is refused."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        run = active_run("sys.modules")
+        found = None if run.unsafe_depth else run.modules.get(str(name))
+        return touch(self, operator.getitem, name) if found is None else found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        run = active_run("sys.modules")
+        found = None if run.unsafe_depth else run.modules.get(str(name))
+        return touch(self, dict.get, name, default) if found is None else found
+
+    def __contains__(self, name: str) -> bool:
+        run = active_run("sys.modules")
+        return str(name) in run.modules or bool(touch(self, contains, name))
+
+
+def _in_sys(real: ModuleType) -> dict[str, Any]:
+    modules = Modules("sys.modules", REMEDIES["modules"], real.modules)
+    return {"stdout": Stream("stdout"), "stderr": Stream("stderr"), "modules": modules}
+
+
+REPLACEMENTS["sys"] = _in_sys
 
 
 # -- os.path: absolute paths need no working folder ---------------------------------------------------------------

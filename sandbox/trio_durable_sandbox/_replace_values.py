@@ -7,7 +7,8 @@ import datetime as _datetime
 import random as _random
 import time as _time
 import uuid as _uuid
-from types import ModuleType
+from collections.abc import Callable
+from types import MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._policy import REMEDIES, words
@@ -251,7 +252,7 @@ def _timestamp(self: _datetime.datetime) -> float:
     return (self if self.utcoffset() is not None else self.replace(tzinfo=_UTC)).timestamp()
 
 
-DATETIME_CLASS_METHODS = {
+DATETIME_CLASS_METHODS: dict[tuple[str, str], Callable[..., Any]] = {
     ("datetime", "now"): now,
     ("datetime", "utcnow"): lambda cls: now(cls),
     ("datetime", "today"): lambda cls: now(cls),
@@ -259,10 +260,10 @@ DATETIME_CLASS_METHODS = {
     ("date", "today"): _date_today,
     ("date", "fromtimestamp"): _date_fromtimestamp,
 }
-DATETIME_METHODS = {"astimezone": _astimezone, "timestamp": _timestamp}
+DATETIME_METHODS: dict[str, Callable[..., Any]] = {"astimezone": _astimezone, "timestamp": _timestamp}
 
 
-def datetime_member(owner: Any, name: str, value: Any) -> Any:
+def datetime_member(value: Any) -> Any:
     """The replacement of a bound or unbound C method of datetime's types, or None.
 
     `value` is what attribute access gave: it tells the definer even behind instances, subclasses and `super()`.
@@ -273,9 +274,9 @@ def datetime_member(owner: Any, name: str, value: Any) -> Any:
             kind = "datetime" if issubclass(self, _datetime.datetime) else "date"
             made = DATETIME_CLASS_METHODS.get((kind, value.__name__))
             if made is not None and not _unsafe():
-                return _bind(made, self, value)
+                return MethodType(made, self)
     elif isinstance(self, _datetime.datetime) and value.__name__ in DATETIME_METHODS and not _unsafe():
-        return _bind(DATETIME_METHODS[value.__name__], self, value)
+        return MethodType(DATETIME_METHODS[value.__name__], self)
     return None
 
 
@@ -284,14 +285,3 @@ def datetime_descriptor(value: Any) -> Any:
     if value.__objclass__ is _datetime.datetime and value.__name__ in DATETIME_METHODS:
         return DATETIME_METHODS[value.__name__]
     return None
-
-
-def _bind(function: Any, self: Any, real: Any) -> Any:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
-
-    call.__name__, call.__qualname__, call.__module__ = real.__name__, real.__qualname__, "datetime"
-    call.__doc__ = real.__doc__
-    return call
-
-

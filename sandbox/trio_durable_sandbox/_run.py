@@ -107,4 +107,3 @@ class Run:
             sys.modules.pop(own, None)
         self.names.clear()
         self.modules.clear()
-        self.on_enter = self.on_exit = None

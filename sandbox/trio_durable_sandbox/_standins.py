@@ -233,10 +233,10 @@ class RefusedObject:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        return _touch(self, getattr, name)
+        return touch(self, getattr, name)
 
 
-def _touch(self: RefusedObject, operation: Callable[..., Any], *args: Any) -> Any:
+def touch(self: RefusedObject, operation: Callable[..., Any], *args: Any) -> Any:
     read = object.__getattribute__
     api: str = read(self, "_td_api")
     real = read(self, "_td_real")
@@ -249,12 +249,18 @@ def _touch(self: RefusedObject, operation: Callable[..., Any], *args: Any) -> An
 _CONCRETE: dict[Any, Callable[[Any], Any]] = {
     operation: operation for operation in (bool, iter, next, len, str, int, float)
 }
-_CONCRETE[lambda_contains := lambda container, item: item in container] = bool
+
+
+def contains(container: Any, item: Any) -> bool:
+    return item in container
+
+
+_CONCRETE[contains] = bool
 
 
 def _operator(operation: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: RefusedObject, *args: Any) -> Any:
-        return _touch(self, operation, *args)
+        return touch(self, operation, *args)
 
     return method
 
@@ -264,7 +270,7 @@ def _fill() -> None:
 
     operations: dict[str, Callable[..., Any]] = {
         "getitem": operator.getitem, "setitem": operator.setitem, "delitem": operator.delitem, "iter": iter,
-        "len": len, "bool": bool, "str": str, "int": int, "contains": lambda_contains, "eq": operator.eq,
+        "len": len, "bool": bool, "str": str, "int": int, "contains": contains, "eq": operator.eq,
         "ne": operator.ne, "or": operator.or_, "add": operator.add, "setattr": setattr, "delattr": delattr,
         "enter": lambda real: real.__enter__(), "exit": lambda real, *exc: real.__exit__(*exc),
         "call": lambda real, *args: real(*args), "next": next, "hash": hash,

@@ -544,7 +544,7 @@ def test_interleaved_runs_on_threads(maker: Maker) -> None:
                 assert name not in live
         return done
 
-    names = [f"instance {n}" for n in range(40)]
+    names = [f"instance {n}" for n in range(500)]
     expected = run_all(names)
     results: list[dict[str, Any]] = []
     threads = [threading.Thread(target=lambda: results.append(run_all(names))) for _ in range(8)]

@@ -137,3 +137,11 @@ def case_what_refused_modules_import():  # works
     assert queue.deque is collections.deque and getattr(queue, "deque")([1]).pop() == 1
     assert getattr(ns, "Random")().random() != ns.Random().random()
     return isinstance(collections.deque([1]), queue.deque), getattr(functools, "partial")(int, "3")()
+
+
+def case_own_module_by_name():  # works
+    import sys
+    me = sys.modules[__name__]
+    assert me.case_own_module_by_name is case_own_module_by_name and __name__ in sys.modules
+    assert sys.modules[Order.__module__].Order is Order and sys.modules.get(Order.__module__) is shop.orders
+    return me.__name__
