@@ -1,22 +1,43 @@
 """What orchestrations await.
 
 A `DurableFuture` stands for something that history will tell: an activity's result, a timer, an external event, or a
-combination of those.  Awaiting one schedules nothing (its action was made where the code asked for it), so it may be
-awaited, combined and awaited again, and every awaiter sees the same outcome.
+combination of those.
+
+The rules:
+
+1. Awaiting schedules nothing: an action takes its id where the code asks for it.  So a future may be awaited, combined
+   and awaited again, and every awaiter sees the same outcome.
+2. The exception is a call made while the caller's scope is cancelled: it takes no id.  It is asked for by the first
+   await that is not cancelled, if there ever is one.
+3. A future is *idle* when the last wait for it was cancelled: nobody is interested.  Then an event wait no longer
+   takes events, a retry policy no longer tries, and a coroutine that was started for it is cancelled.  A late result
+   is kept without a sound.  Awaiting it again revives it, under its old id.
+4. Awaiting is always a checkpoint, whether or not there is something to wait for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
-from trio_durable._core.scheduler import CHECKPOINT, Task, Waitable
+from trio_durable._core.tasks import Task, Waitable, checkpoint, checkpoint_if_cancelled
 
-__all__ = ["DurableFuture", "when_all", "when_any"]
+__all__ = ["DurableFuture", "Work", "combine", "when_all", "when_any"]
 
 T = TypeVar("T")
+M = TypeVar("M")
 
 _PENDING, _DONE, _FAILED = 0, 1, 2
+
+
+class Work(Protocol):
+    """What goes on behind a future for as long as somebody is interested."""
+
+    def pause(self) -> None:
+        """Nobody is interested any more."""
+
+    def resume(self) -> None:
+        """Somebody is again."""
 
 
 class DurableFuture(Generic[T]):
@@ -25,7 +46,10 @@ class DurableFuture(Generic[T]):
     It hashes by the order in which futures were made, so that a set of futures has one order on every host.
     """
 
-    __slots__ = ("_callbacks", "_label", "_outcome", "_serial", "_state", "_waiters")
+    __slots__ = (
+        "_begin", "_callbacks", "_dependents", "_idle", "_label", "_members", "_outcome", "_serial", "_state",
+        "_waiters", "_work",
+    )  # fmt: skip
 
     def __init__(self, label: str, serial: int) -> None:
         self._label = label
@@ -34,6 +58,13 @@ class DurableFuture(Generic[T]):
         self._outcome: Any = None
         self._waiters: dict[Task, None] = {}
         self._callbacks: list[Callable[[DurableFuture[T]], None]] = []
+        #: combinations that wait for this one
+        self._dependents: list[DurableFuture[Any]] | None = None
+        self._members: Sequence[DurableFuture[Any]] = ()
+        #: asks for the action, where that had to be put off
+        self._begin: Callable[[], None] | None = None
+        self._work: Work | None = None
+        self._idle = False
 
     def __repr__(self) -> str:
         return f"<DurableFuture {self._label}: {('pending', 'complete', 'failed')[self._state]}>"
@@ -70,12 +101,17 @@ class DurableFuture(Generic[T]):
             raise RuntimeError(f"{self!r} has no outcome yet: await it first")
         return cast(BaseException, self._outcome) if self._state == _FAILED else None
 
-    def __await__(self) -> Generator[Waitable, None, T]:
+    def __await__(self) -> Generator[Waitable, Any, T]:
+        if self._state == _PENDING:
+            if self._begin is not None:
+                yield from checkpoint_if_cancelled()
+                self.begin()
+            if self._idle:
+                self._revive()
         if self._state == _PENDING:
             yield self
         else:
-            # Awaiting is always a checkpoint, as in Trio, whether or not there is something to wait for.
-            yield CHECKPOINT
+            yield from checkpoint()
         return self.get_result()
 
     # -- for the engine -------------------------------------------------------------------------------------------
@@ -83,8 +119,43 @@ class DurableFuture(Generic[T]):
     def park(self, task: Task) -> None:
         self._waiters[task] = None
 
-    def forget(self, task: Task) -> None:
+    def forget(self, task: Task) -> bool:
         self._waiters.pop(task, None)
+        self._lose_interest()
+        return True
+
+    def ask(self, begin: Callable[[], None], *, later: bool, work: Work | None = None) -> None:
+        """Have `begin` ask for the action, now or, if `later`, at the first await.  work: what to pause when idle."""
+        self._work = work
+        if later:
+            self._begin = begin
+        else:
+            begin()
+
+    def begin(self) -> None:
+        """Ask for what was put off."""
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            begin()
+
+    def _lose_interest(self) -> None:
+        if self._waiters or self._callbacks or self._idle or self._state != _PENDING:
+            return
+        if any(each._state == _PENDING and not each._idle for each in self._dependents or ()):
+            return
+        self._idle = True
+        if self._work is not None:
+            self._work.pause()
+        for member in self._members:
+            member._lose_interest()
+
+    def _revive(self) -> None:
+        self._idle = False
+        for member in self._members:
+            if member._idle:
+                member._revive()
+        if self._work is not None:
+            self._work.resume()
 
     def complete(self, value: T) -> None:
         """Give the result; a second outcome is ignored (the first is what the code has already seen)."""
@@ -105,6 +176,9 @@ class DurableFuture(Generic[T]):
             task.wake()
         for callback in callbacks:
             callback(self)
+        dependents, self._dependents = self._dependents, None
+        for dependent in dependents or ():
+            cast(_Combination[Any, Any], dependent)._member_settled(self)
 
     def on_outcome(self, callback: Callable[[DurableFuture[T]], None]) -> None:
         """Call `callback(self)` when the outcome is known; at once if it is."""
@@ -114,28 +188,64 @@ class DurableFuture(Generic[T]):
             callback(self)
 
 
+class _Combination(DurableFuture[T], Generic[T, M]):
+    """The outcome of several futures; `settle` decides, each time one of them has an outcome."""
+
+    __slots__ = ("_settler",)
+
+    _settler: Callable[[DurableFuture[T], DurableFuture[M]], None]
+
+    def _member_settled(self, member: DurableFuture[M]) -> None:
+        if self._state == _PENDING:
+            self._settler(self, member)
+
+    def _begin_members(self) -> None:
+        for member in self._members:
+            member.begin()
+
+
+def combine(
+    label: str,
+    members: Sequence[DurableFuture[M]],
+    settle: Callable[[DurableFuture[T], DurableFuture[M]], None],
+) -> DurableFuture[T]:
+    """A future whose outcome `settle(combined, member)` gives; it is called once for each member that has an outcome,
+    in the order in which they get it, those that have one already first.
+    """
+    combined: _Combination[T, M] = _Combination(label, _serial(members))
+    combined._settler = settle
+    combined._members = members
+    if any(member._begin is not None for member in members):
+        combined._begin = combined._begin_members
+    for member in members:
+        if member._state == _PENDING:
+            # Those that have their outcome no longer depend on anything: a future may be combined again and again.
+            pending = [each for each in member._dependents or () if each._state == _PENDING]
+            member._dependents = [*pending, combined]
+        else:
+            combined._member_settled(member)
+    return combined
+
+
 def when_all(futures: Iterable[DurableFuture[T]]) -> DurableFuture[list[T]]:
     """A future of every result, in the order given; it fails as soon as one of them fails, with that failure.
 
     An empty iterable gives `[]`.  The others are not cancelled by a failure: they were asked for, and they run.
     """
     members = _members("when_all", futures)
-    combined: DurableFuture[list[T]] = DurableFuture(f"when_all of {len(members)}", _serial(members))
     missing = len(members)
 
-    def settle(member: DurableFuture[T]) -> None:
+    def settle(combined: DurableFuture[list[T]], member: DurableFuture[T]) -> None:
         nonlocal missing
+        missing -= 1
         if member._state == _FAILED:
             combined.fail(member._outcome)
-        else:
-            missing -= 1
-            if missing == 0:
-                combined.complete([each._outcome for each in members])
+        elif missing == 0:
+            combined.complete([each._outcome for each in members])
 
+    combined = combine(f"when_all of {len(members)}", members, settle)
     if not members:
         combined.complete([])
-    for member in members:
-        member.on_outcome(settle)
     return combined
 
 
@@ -147,10 +257,7 @@ def when_any(futures: Iterable[DurableFuture[Any]]) -> DurableFuture[DurableFutu
     members = _members("when_any", futures)
     if not members:
         raise ValueError("when_any needs at least one future: with none it would wait for ever")
-    combined: DurableFuture[DurableFuture[Any]] = DurableFuture(f"when_any of {len(members)}", _serial(members))
-    for member in members:
-        member.on_outcome(combined.complete)
-    return combined
+    return combine(f"when_any of {len(members)}", members, DurableFuture.complete)
 
 
 def _members(name: str, futures: Iterable[DurableFuture[T]]) -> Sequence[DurableFuture[T]]:

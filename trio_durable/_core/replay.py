@@ -19,10 +19,18 @@ result.
    A completion made before it wins, unless it was a continue-as-new.
 8. **The timer of an indefinite event wait is optional**: histories of older recorders lack it, and then every later id
    is one lower; newer ones may hold one that this code does not make.
+9. **Deadlines are timers.**  When an event has been worked off and every task waits, the deadlines that stand and are
+   not covered by a timer of theirs get one each, in the order in which they were set (`deadlines.py`).
+10. **A call in a cancelled scope takes no id** (`futures.py`); a cancelled wait forgets its own, and its late result is
+    dropped without a word.
+11. **A graceful cancel** is an external event of the well-known name CANCEL_EVENT: it cancels the root scope, so that
+    `finally` blocks and shielded clean-up run as the durable code they are.  Code that lets the cancellation through
+    ends the instance as CANCELED.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import uuid
 from collections import deque
@@ -39,6 +47,7 @@ from trio_durable._core.actions import (
     ScheduleTask,
     VersionNotAvailable,
 )
+from trio_durable._core.deadlines import DeadlineTimer
 from trio_durable._core.events import (
     ChildCompleted,
     ChildFailed,
@@ -67,12 +76,18 @@ from trio_durable._core.futures import DurableFuture
 from trio_durable._core.ledger import ANSWERS, CONFIRMS, KIND_OF, Kind, answered_id, describe, is_indefinite, mismatch
 from trio_durable._core.retry import RetryPolicy
 from trio_durable._core.scheduler import Scheduler, Task
+from trio_durable._core.scopes import CancelScope
+from trio_durable._core.signals import PLAIN, CancelReason, Vocabulary
 from trio_durable._errors import NonDeterminismError, TaskFailedError
 
-__all__ = ["GUID_NAMESPACE", "OrchestratorMissing", "Outcome", "Replay"]
+__all__ = ["CANCEL_EVENT", "GUID_NAMESPACE", "OrchestratorMissing", "Outcome", "Replay"]
 
 #: The namespace of the name-based UUIDs that the .NET, Go and Python SDKs of this protocol share.
 GUID_NAMESPACE = uuid.UUID("9e952958-5e33-4daf-827f-2fa12937b875")
+
+#: An external event of this name, in any case, asks the orchestration to stop: its root scope is cancelled.  Its data,
+#: a JSON string or null, is the reason.
+CANCEL_EVENT = "trio_durable.cancel"
 
 _QUIET = (OrchestratorCompleted, ExecutionStalled, ExecutionCompleted, EventSent)
 
@@ -102,8 +117,19 @@ class Outcome:
 class _Wait:
     """Somebody waits for an external event."""
 
+    replay: Replay
+    key: str
     future: DurableFuture[Any]
     decode: Callable[[str | None], Any]
+
+    def pause(self) -> None:
+        # Nobody is interested: an event of this name is for the next who asks, or for the inbox.
+        waits = self.replay._waits.get(self.key)
+        if waits is not None and self in waits:
+            waits.remove(self)
+
+    def resume(self) -> None:
+        self.replay._wait_or_take(self)
 
 
 class _Answer(Protocol):
@@ -116,14 +142,13 @@ class Replay:
     """One instance's code being run against its history.
 
     start: makes the orchestration's coroutine when ExecutionStarted arrives; the coroutine returns the result payload.
+    words: the error classes that its tasks meet.
     """
 
-    def __init__(self, instance_id: str, start: Starter) -> None:
+    def __init__(self, instance_id: str, start: Starter, *, words: Vocabulary = PLAIN) -> None:
         self.instance_id = instance_id
-        self.scheduler = Scheduler()
+        self.scheduler = Scheduler(words)
         self.started: ExecutionStarted | None = None
-        #: nanoseconds on the orchestration's clock
-        self.now = 0
         self.is_replaying = True
         #: called when `is_replaying` changes, for those who keep a copy of it
         self.on_replaying: Callable[[bool], None] | None = None
@@ -148,10 +173,20 @@ class Replay:
         self._held_back: list[Event] = []
         self._draining = self._owing = False
         self._lines: dict[int, tuple[str, int]] = {}
+        #: unconfirmed timers of deadlines
+        self._deadline_timers: dict[int, DeadlineTimer] = {}
         self._completion: CompleteOrchestration | VersionNotAvailable | None = None
         self._terminated = False
         self._next_input: tuple[str | None, bool] | None = None
         self._closed = False
+
+    @property
+    def now(self) -> int:
+        """Nanoseconds on the orchestration's clock."""
+        return self.scheduler.now
+
+    def _move_clock(self, moment: int) -> None:
+        self.scheduler.now = max(self.scheduler.now, moment)
 
     # -- turns ----------------------------------------------------------------------------------------------------
 
@@ -253,6 +288,10 @@ class Replay:
 
     def _run(self) -> None:
         self.scheduler.run()
+        while self._completion is None and self.scheduler.deadlines.unarmed:
+            self.scheduler.deadlines.arm(self._set_deadline_timer)
+            # Only an answer that came before it was asked for leaves something to run here.
+            self.scheduler.run()
         if self._next_input is not None and self._completion is None:
             self._complete(None)
 
@@ -266,7 +305,7 @@ class Replay:
             for action in self._pending.values():
                 if action.id not in self._withheld and not is_indefinite(action):
                     raise self._disagreement(expected="nothing more in that turn", got=action)
-        self.now = max(self.now, event.timestamp)
+        self._move_clock(event.timestamp)
         if event.version is not None:
             self.version = event.version
 
@@ -298,6 +337,9 @@ class Replay:
         self._completion = CompleteOrchestration(self._take_id(), Status.TERMINATED, result=event.input)
 
     def _on_event_raised(self, event: EventRaised) -> None:
+        if event.name.casefold() == CANCEL_EVENT:
+            self.scheduler.root._cancel(CancelReason("explicit", None, _reason(event.input)))
+            return
         waits = self._waits.get(event.name.casefold())
         if not waits:
             self._inbox.append(event)
@@ -323,6 +365,9 @@ class Replay:
         if isinstance(action, CreateTimer) and isinstance(event, TimerCreated):
             # A recorded time wins over the constant in today's code, so that a changed timeout still replays.
             action.fire_at = event.fire_at
+            timer = self._deadline_timers.pop(number, None)
+            if timer is not None:
+                timer.recorded(event.fire_at)
         del self._pending[number]
         self._withheld.pop(number, None)
         self._lines.pop(number, None)
@@ -358,6 +403,7 @@ class Replay:
         self._withheld = {new(old): None for old in self._withheld}
         self._lines = {new(old): line for old, line in self._lines.items()}
         self._open = {(kind, new(old)): deliver for (kind, old), deliver in self._open.items()}
+        self._deadline_timers = {new(old): timer for old, timer in self._deadline_timers.items()}
         if self._completion is not None and self._completion.id >= 0:
             self._completion.id = new(self._completion.id)
         self._next_id = new(self._next_id)
@@ -397,11 +443,21 @@ class Replay:
         number = self._take_id()
         if error is not None:
             failure = FailureDetails.from_exception(error)
-            self._completion = CompleteOrchestration(number, Status.FAILED, failure=failure)
+            status = Status.CANCELED if self._was_cancelled(error) else Status.FAILED
+            self._completion = CompleteOrchestration(number, status, failure=failure)
         elif self._next_input is not None:
             self._completion = CompleteOrchestration(number, Status.CONTINUED_AS_NEW, result=self._next_input[0])
         else:
             self._completion = CompleteOrchestration(number, Status.COMPLETED, result=result)
+
+    def _was_cancelled(self, error: BaseException) -> bool:
+        """Whether `error` is what is left of a graceful cancel, and of nothing else."""
+        if not self.scheduler.root._called:
+            return False
+        cancelled = self.scheduler.words.Cancelled
+        if isinstance(error, BaseExceptionGroup):
+            return error.split(cancelled)[1] is None
+        return isinstance(error, cancelled)
 
     def continue_as_new(self, payload: str | None, *, save_events: bool) -> None:
         """Start over with `payload` as the input once the code returns or waits; `save_events` keeps unread events."""
@@ -415,16 +471,26 @@ class Replay:
         return DurableFuture(label, self._serial)
 
     def spawn(self, coro: Coroutine[Any, Any, Any], name: str) -> DurableFuture[Any]:
-        """Run `coro` as a task of the orchestration; a future of its outcome."""
+        """Run `coro` as a task of the orchestration; a future of its outcome.
+
+        It is cancelled when the last wait for that future is.
+        """
         future = self.future(f"task {name}")
+        scope = CancelScope.under(self.scheduler.root)
+        cancelled = self.scheduler.words.Cancelled
 
         def on_exit(value: Any, error: BaseException | None) -> None:
+            scope._detach()
             if error is None:
                 future.complete(value)
+            elif isinstance(error, cancelled):
+                # Whoever still wants to know is in another scope, which no Cancelled of this one may cross.
+                future.fail(RuntimeError(f"task {name!r} was cancelled, as the wait for it was"))
             else:
                 future.fail(error)
 
-        self.scheduler.spawn(coro, name, on_exit)
+        self.scheduler.spawn(coro, name, on_exit, scope)
+        future._work = _SpawnedTask(scope)
         return future
 
     @property
@@ -441,13 +507,14 @@ class Replay:
         router: Router | None = None,
     ) -> DurableFuture[Any]:
         """Schedule an activity.  All attempts carry one task execution id; each has an id of its own."""
-        execution_id = self._task_execution_id()
+        attempts = _Attempts(self, f"activity {name!r}", name, decode, retry, TimerOriginKind.ACTIVITY_RETRY)
 
         def ask() -> Action:
+            execution_id = attempts.known_by or self._task_execution_id()
+            attempts.known_by = execution_id
             return ScheduleTask(0, name, payload, task_execution_id=execution_id, router=router)
 
-        origin = TimerOrigin(TimerOriginKind.ACTIVITY_RETRY, execution_id)
-        return _Attempts(self, f"activity {name!r}", name, ask, decode, retry, origin).begin()
+        return attempts.start(ask)
 
     def call_child(
         self,
@@ -460,24 +527,21 @@ class Replay:
         router: Router | None = None,
     ) -> DurableFuture[Any]:
         """Start a child orchestration.  Without an instance id each attempt gets one from the service."""
-        first = instance_id or f"{self.instance_id}:{self._next_id & 0xFFFF:04x}"
-        tried = False
+        attempts = _Attempts(self, f"child orchestration {name!r}", name, decode, retry, TimerOriginKind.CHILD_RETRY)
 
         def ask() -> Action:
-            nonlocal tried
-            again, tried = tried, True
-            return CreateChild(
-                0, name, instance_id, payload, router=router, retry_parent_instance_id=first if again else None
-            )
+            first = attempts.known_by
+            attempts.known_by = first or instance_id or f"{self.instance_id}:{self._next_id & 0xFFFF:04x}"
+            return CreateChild(0, name, instance_id, payload, router=router, retry_parent_instance_id=first or None)
 
-        origin = TimerOrigin(TimerOriginKind.CHILD_RETRY, first)
-        return _Attempts(self, f"child orchestration {name!r}", name, ask, decode, retry, origin).begin()
+        return attempts.start(ask)
 
     def create_timer(self, fire_at: int) -> DurableFuture[None]:
         """A timer that fires at `fire_at`, nanoseconds; one in the past fires at once, one past FOREVER never."""
         future: DurableFuture[None] = self.future("timer")
         origin = TimerOrigin(TimerOriginKind.CREATE_TIMER)
-        self.set_timer(min(fire_at, clock.FOREVER), None, origin, lambda: future.complete(None))
+        at = min(fire_at, clock.FOREVER)
+        future.ask(lambda: self.set_timer(at, None, origin, lambda: future.complete(None)), later=self._is_cancelled())
         return future
 
     def wait_for_event(
@@ -488,45 +552,74 @@ class Replay:
         timeout: nanoseconds, None waits for ever.  The future fails with TimeoutError when it passes.
         """
         future = self.future(f"external event {name!r}")
-        key = name.casefold()
-        for position, event in enumerate(self._inbox):
-            if event.name.casefold() == key:
-                del self._inbox[position]
-                self._settle(future, decode, event.input)
-                return future
-        late = TimeoutError(f"no external event {name!r} arrived in time (waited {(timeout or 0) / 1e9:g} s)")
-        if timeout is not None and timeout <= 0:
-            future.fail(late)
-            return future
-        wait = _Wait(future, decode)
-        waits = self._waits.setdefault(key, deque())
-        waits.append(wait)
+        wait = _Wait(self, name.casefold(), future, decode)
 
-        def expire() -> None:
-            # When the event came first, the place in the queue may be a newer waiter's by now: it is looked up.
-            if wait in waits:
-                waits.remove(wait)
-            future.fail(late)
+        def begin() -> None:
+            if self._wait_or_take(wait):
+                return
+            late = TimeoutError(f"no external event {name!r} arrived in time (waited {(timeout or 0) / 1e9:g} s)")
+            if timeout is not None and timeout <= 0:
+                wait.pause()
+                future.fail(late)
+                return
 
-        fire_at = clock.FOREVER if timeout is None else min(self.now + timeout, clock.FOREVER)
-        self.set_timer(fire_at, name, TimerOrigin(TimerOriginKind.EXTERNAL_EVENT, name), expire)
+            def expire() -> None:
+                # When the event came first, the place in the queue may be a newer waiter's by now: it is looked up.
+                wait.pause()
+                future.fail(late)
+
+            fire_at = clock.FOREVER if timeout is None else min(self.now + timeout, clock.FOREVER)
+            self.set_timer(fire_at, name, TimerOrigin(TimerOriginKind.EXTERNAL_EVENT, name), expire)
+
+        future.ask(begin, later=self._is_cancelled(), work=wait)
         return future
+
+    def _wait_or_take(self, wait: _Wait) -> bool:
+        """Give `wait` the oldest unread event of its name, or a place among those that wait; whether it got one."""
+        waits = self._waits.setdefault(wait.key, deque())
+        for position, event in enumerate(self._inbox):
+            if event.name.casefold() == wait.key:
+                del self._inbox[position]
+                self._settle(wait.future, wait.decode, event.input)
+                return True
+        waits.append(wait)
+        return False
+
+    def _is_cancelled(self) -> bool:
+        """Whether the code that is asking stands in a cancelled scope."""
+        task = self.scheduler.current
+        return task is not None and task._scope is not None and task._scope._cancelled
 
     def set_timer(self, fire_at: int, name: str | None, origin: TimerOrigin, fired: Callable[[], None]) -> None:
         """Ask for a timer and have `fired` called when it goes off."""
 
         def deliver(event: Event) -> None:
             if isinstance(event, TimerFired):
-                self.now = max(self.now, event.fire_at)
+                self._move_clock(event.fire_at)
             fired()
 
         self.ask(CreateTimer(0, fire_at, name, origin), deliver)
 
-    def ask(self, action: Action, deliver: _Answer) -> None:
-        """Give `action` its id and have `deliver` called with the event that answers it."""
+    def _set_deadline_timer(self, timer: DeadlineTimer) -> None:
+        action = CreateTimer(0, timer.fire_at, None, TimerOrigin(TimerOriginKind.CREATE_TIMER))
+
+        def deliver(event: Event) -> None:
+            if isinstance(event, TimerFired):
+                self._move_clock(event.fire_at)
+            timer.fired()
+
+        self.ask(action, deliver, confirmed=timer)
+
+    def ask(self, action: Action, deliver: _Answer, *, confirmed: DeadlineTimer | None = None) -> None:
+        """Give `action` its id and have `deliver` called with the event that answers it.
+
+        confirmed: told the recorded time when history confirms the action.
+        """
         if self._closed:
             return
         number = self._take_id()
+        if confirmed is not None:
+            self._deadline_timers[number] = confirmed
         action.id = number
         self._pending[number] = action
         self._lines[number] = _user_line()
@@ -553,36 +646,75 @@ class Replay:
             future.complete(value)
 
 
+class _SpawnedTask:
+    """A coroutine that runs for those who wait for its future."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: CancelScope) -> None:
+        self._scope = scope
+
+    def pause(self) -> None:
+        self._scope._cancel(CancelReason("explicit", None, "the wait for this task was cancelled"))
+
+    def resume(self) -> None:
+        pass
+
+
 class _Attempts:
     """One logical call of an activity or a child orchestration, tried as often as its policy allows."""
 
-    __slots__ = ("_ask", "_attempt", "_decode", "_first", "_future", "_name", "_origin", "_policy", "_replay", "_what")
+    __slots__ = (
+        "_ask", "_attempt", "_decode", "_first", "_future", "_held", "_name", "_origin", "_paused", "_policy",
+        "_replay", "_what", "known_by",
+    )  # fmt: skip
+
+    _ask: Callable[[], Action]
 
     def __init__(
         self,
         replay: Replay,
         what: str,
         name: str,
-        ask: Callable[[], Action],
         decode: Callable[[str | None], Any],
         policy: RetryPolicy | None,
-        origin: TimerOrigin,
+        origin: TimerOriginKind,
     ) -> None:
         self._replay = replay
         self._what = what
         self._name = name
-        self._ask = ask
         self._decode = decode
         self._policy = policy
         self._origin = origin
         self._attempt = 0
-        self._first = replay.now
+        self._first = 0
         self._future = replay.future(what)
+        self._paused = False
+        #: what is to be done once somebody waits again
+        self._held: Callable[[], None] | None = None
+        #: what all attempts have in common: an execution id, or the instance id of the first
+        self.known_by = ""
 
-    def begin(self) -> DurableFuture[Any]:
-        self._attempt += 1
-        self._replay.ask(self._ask(), self._deliver)
+    def start(self, ask: Callable[[], Action]) -> DurableFuture[Any]:
+        """Make the first attempt; `ask` gives each one's action."""
+        self._ask = ask
+        self._future.ask(self._try, later=self._replay._is_cancelled(), work=self)
         return self._future
+
+    def pause(self) -> None:
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        held, self._held = self._held, None
+        if held is not None:
+            held()
+
+    def _try(self) -> None:
+        self._attempt += 1
+        if self._attempt == 1:
+            self._first = self._replay.now
+        self._replay.ask(self._ask(), self._deliver)
 
     def _deliver(self, event: Event) -> None:
         if isinstance(event, TaskCompleted | ChildCompleted):
@@ -592,16 +724,24 @@ class _Attempts:
         # A child that was terminated reports no failure details.
         failure = event.failure or FailureDetails("", f"{self._what} was terminated")
         if self._policy is not None:
+            if self._paused:
+                # Nobody waits any more, so nothing is tried again unless somebody does.
+                self._held = lambda: self._deliver(event)
+                return
             wait = self._policy.delay(self._attempt, failure, self._first, self._replay.now)
             if wait is not None:
-                self._replay.set_timer(self._replay.now + wait, f"{self._name}-retry", self._origin, self._again)
+                origin = TimerOrigin(self._origin, self.known_by)
+                self._replay.set_timer(self._replay.now + wait, f"{self._name}-retry", origin, self._again)
                 return
         tries = f" after {self._attempt} attempts" if self._attempt > 1 else ""
         cause = f"{failure.error_type}: {failure.error_message}" if failure.error_type else failure.error_message
         self._future.fail(TaskFailedError(f"{self._what} failed{tries}: {cause}", failure))
 
     def _again(self) -> None:
-        self.begin()
+        if self._paused:
+            self._held = self._try
+        else:
+            self._try()
 
 
 def _starts_over(completion: CompleteOrchestration) -> bool:
@@ -614,3 +754,12 @@ def _user_line() -> tuple[str, int]:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("trio_durable._"):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
+
+
+def _reason(payload: str | None) -> str | None:
+    """What the data of a CANCEL_EVENT gives as the reason: a JSON string's text, anything else as it is."""
+    try:
+        reason = json.loads(payload) if payload is not None else None
+    except ValueError:
+        return payload
+    return reason if isinstance(reason, str) or reason is None else payload

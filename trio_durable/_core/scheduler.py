@@ -5,103 +5,62 @@ The rules, which every action id depends on:
 1. Tasks run in the order in which they became ready; a task made ready twice runs once.
 2. `run` returns when no task is ready.  Nobody but an event makes a waiting task ready, so between two events the
    scheduler does nothing.
-3. A task gives up control in one way only: it yields something with `park(task)` and `forget(task)` (a `Waitable`).
-   Anything else that is yielded belongs to a foreign event loop, and the task is told so.
+3. Tasks run in batches, as in Trio: what becomes ready during a batch belongs to the next.  Deadlines that were past
+   when they were set expire between batches.
 4. Nothing is ordered by address or by hash: queues are deques, collections are insertion-ordered dicts.
 5. Disposing ends every task here, under this scheduler, so that garbage collection never runs a `finally` block of one
-   instance inside another.
+   instance inside another.  Async generators are kept until then for the same reason: when one is collected is not
+   the same on every replay.
+
+How a task gives up control is in `tasks.py`.
 """
 
 from __future__ import annotations
 
+import sys
+import types
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
-from typing import Any, Protocol
+from functools import partial
+from inspect import CO_ITERABLE_COROUTINE
+from typing import Any
 
-__all__ = ["CHECKPOINT", "Scheduler", "Task", "Waitable", "checkpoint"]
+from trio_durable._core.deadlines import Deadlines
+from trio_durable._core.nurseries import Nursery
+from trio_durable._core.scopes import CancelScope
+from trio_durable._core.signals import PLAIN, CancelReason, Vocabulary
+from trio_durable._core.tasks import Task, Waitable, checkpoint, running
+
+__all__ = ["Scheduler", "Task", "Waitable", "checkpoint"]
 
 #: How often a task may await again while it is being disposed of before it is given up (a `while True: await` in a
 #: `finally` block would otherwise hold the worker for ever).
 DISPOSE_LIMIT = 100
 
-
-class Waitable(Protocol):
-    """What a task may wait for."""
-
-    def park(self, task: Task) -> None:
-        """Keep `task` and make it ready (`task.wake()`) when there is something to go on with."""
-
-    def forget(self, task: Task) -> None:
-        """`task` no longer waits."""
-
-
-class _Checkpoint:
-    """Lets every other ready task run first."""
-
-    __slots__ = ()
-
-    def park(self, task: Task) -> None:
-        task.wake()
-
-    def forget(self, task: Task) -> None:
-        pass
-
-
-CHECKPOINT = _Checkpoint()
-
-
-class Task:
-    """One coroutine being run by a `Scheduler`."""
-
-    __slots__ = ("_coro", "_error", "_on_exit", "_queued", "_scheduler", "_waiting_on", "context", "name", "number")
-
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        coro: Coroutine[Any, Any, Any],
-        name: str,
-        number: int,
-        context: Context,
-        on_exit: Callable[[Any, BaseException | None], None],
-    ) -> None:
-        self._scheduler = scheduler
-        self._coro = coro
-        self._on_exit = on_exit
-        self._waiting_on: Waitable | None = None
-        self._error: BaseException | None = None
-        self._queued = False
-        self.name = name
-        self.number = number
-        self.context = context
-
-    def __repr__(self) -> str:
-        # No address: a repr may reach a payload or a log, and those must be the same on every replay.
-        return f"<Task {self.number} {self.name!r}>"
-
-    def wake(self) -> None:
-        """Make the task ready; waking a task that is ready already changes nothing."""
-        if not self._queued:
-            self._queued = True
-            self._waiting_on = None
-            self._scheduler._ready.append(self)
-
-    def interrupt(self, error: BaseException) -> None:
-        """Make a waiting task ready with `error` raised where it waits, and have its wait forgotten."""
-        if self._waiting_on is not None:
-            self._waiting_on.forget(self)
-        self._error = error
-        self.wake()
+_SECOND = 1_000_000_000
 
 
 class Scheduler:
-    """Runs tasks to quiescence."""
+    """Runs tasks to quiescence.
 
-    __slots__ = ("_count", "_current", "_live", "_ready")
+    words: the error classes that tasks meet.
+    now: nanoseconds on the orchestration's clock; moved by whoever feeds the events.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "_count", "_current", "_generators", "_live", "_many_generators", "_ready", "deadlines", "now", "root", "words",
+    )  # fmt: skip
+
+    def __init__(self, words: Vocabulary = PLAIN) -> None:
+        self.words = words
+        self.now = 0
+        self.deadlines = Deadlines()
+        self.root = CancelScope.root(self)
         self._ready: deque[Task] = deque()
         self._live: dict[Task, None] = {}
+        self._generators: list[AsyncGenerator[Any, Any]] = []
+        self._many_generators = 64
         self._current: Task | None = None
         self._count = 0
 
@@ -110,104 +69,247 @@ class Scheduler:
         """The task being run, or None between tasks."""
         return self._current
 
+    @property
+    def live(self) -> int:
+        """How many tasks have not ended."""
+        return len(self._live)
+
+    def time(self) -> float:
+        """The orchestration's clock, in seconds."""
+        return self.now / _SECOND
+
+    # -- starting -------------------------------------------------------------------------------------------------
+
     def spawn(
         self,
         coro: Coroutine[Any, Any, Any],
         name: str,
         on_exit: Callable[[Any, BaseException | None], None],
+        scope: CancelScope | None = None,
     ) -> Task:
-        """Start a task; it runs after those that are ready now.  `on_exit(value, error)` is called when it ends.
+        """Start a task in `scope`, the root scope if none is given; it runs after those that are ready now.
 
-        A task gets a copy of its spawner's context variables.  Whoever runs a replay does it in an empty context, so
-        that no variable of the host leaks into an orchestration.
+        `on_exit(value, error)` is called when it ends.  A task gets a copy of its spawner's context variables.  Whoever
+        runs a replay does it in an empty context, so that no variable of the host leaks into an orchestration.
         """
-        self._count += 1
-        task = Task(self, coro, name, self._count, copy_context(), on_exit)
-        self._live[task] = None
-        task.wake()
+        return self._start(coro, name, None, on_exit, scope or self.root)
+
+    def spawn_child(self, nursery: Nursery, async_fn: Callable[..., Any], args: tuple[Any, ...], name: object) -> Task:
+        """Start `async_fn(*args)` as a child of `nursery`."""
+        if nursery._closed:
+            raise RuntimeError("Nursery is closed to new arrivals")
+        try:
+            coro = async_fn(*args)
+        except TypeError:
+            if isinstance(async_fn, types.CoroutineType):
+                raise _called_too_early(async_fn) from None
+            raise
+        if not isinstance(coro, types.CoroutineType):
+            coro = _coroutine(coro, async_fn)
+        task = self._start(coro, _name(async_fn, name), nursery, None, nursery.cancel_scope)
+        nursery._children[task] = None
         return task
+
+    def _start(
+        self,
+        coro: Coroutine[Any, Any, Any],
+        name: str,
+        nursery: Nursery | None,
+        on_exit: Callable[[Any, BaseException | None], None] | None,
+        scope: CancelScope,
+    ) -> Task:
+        self._count += 1
+        context = copy_context()
+        if context.get(running) is not self:
+            context.run(running.set, self)
+        task = Task(self, coro, name, self._count, context, nursery, on_exit)
+        task._scope = scope
+        scope._tasks[task] = None
+        self._live[task] = None
+        task._queued = True
+        self._ready.append(task)
+        return task
+
+    # -- running --------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Run every ready task until none is ready.
 
-        KeyboardInterrupt is the host's and passes through; whatever else a task raises is given to its `on_exit`.
+        KeyboardInterrupt is the host's and passes through; whatever else a task raises is given to its `on_exit`, or
+        to its nursery.
         """
         ready = self._ready
-        while ready:
-            task = ready.popleft()
-            task._queued = False
-            self._current = task
-            error, task._error = task._error, None
-            try:
-                if error is None:
-                    trap = task.context.run(task._coro.send, None)
-                else:
-                    trap = task.context.run(task._coro.throw, error)
-            except StopIteration as stop:
-                self._exit(task, stop.value, None)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as failure:
-                # The first frame is this one, which tells the user nothing.
-                tb = failure.__traceback__
-                self._exit(task, None, failure.with_traceback(tb.tb_next if tb else None))
+        deadlines = self.deadlines
+        if not ready and not deadlines._due:
+            return
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(self._keep_generator, None)
+        try:
+            while True:
+                if deadlines._due:
+                    deadlines.expire_due()
+                if not ready:
+                    return
+                for _ in range(len(ready)):
+                    self._step(ready.popleft())
+        finally:
+            self._current = None
+            sys.set_asyncgen_hooks(*hooks)
+
+    def _step(self, task: Task) -> None:
+        self._current = task
+        task._queued = False
+        failure: BaseException | None = None
+        try:
+            if task._error is None:
+                trap = task.context.run(task.coro.send, task._value)
             else:
-                park = getattr(trap, "park", None)
-                if park is None:
-                    task.interrupt(_foreign(trap))
-                else:
-                    task._waiting_on = trap
-                    park(task)
-            finally:
-                self._current = None
-                del error
+                failure, task._error = task._error, None
+                trap = task.context.run(task.coro.throw, failure)
+        except StopIteration as stop:
+            value, failure = stop.value, None
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            # The first frame is this one, which tells the user nothing.
+            tb = error.__traceback__
+            value, failure = None, error.with_traceback(tb.tb_next if tb else None)
+            del tb
+        else:
+            failure = None
+            task._value = None
+            try:
+                park = trap.park
+            except AttributeError:
+                task.fail(_foreign(trap))
+            else:
+                task._waiting_on = trap
+                park(task)
+                if task._scope._cancelled and task._waiting_on is not None:  # type: ignore[union-attr]
+                    task.deliver()
+            return
+        try:
+            # Outside of the handlers above: what happens now must not get the task's error as its __context__.
+            self._exit(task, value, failure)
+        finally:
+            failure = None
 
     def _exit(self, task: Task, value: Any, error: BaseException | None) -> None:
+        nurseries = task._child_nurseries
+        if nurseries:
+            why = "Parent Task exited prematurely, abandoning this nursery without exiting it properly."
+            for nursery in nurseries:
+                nursery.cancel_scope._cancel(CancelReason("nursery", repr(task), why))
+                nursery._closed = True
+        if task._breaks:
+            for lot in task._breaks:
+                lot.break_lot(task)
+        scope = task._scope
+        if nurseries or (scope is not None and scope._abandoned and scope._parent is None):
+            what = "Nursery" if nurseries else "Cancel scope"
+            corrupted = RuntimeError(
+                f"{what} stack corrupted: {what} surrounding {task!r} was closed before the task exited"
+            )
+            corrupted.__context__ = error
+            value, error = None, corrupted
+        if scope is not None:
+            scope._tasks.pop(task, None)
+            task._scope = None
         del self._live[task]
-        task._on_exit(value, error)
+        if task.parent_nursery is not None:
+            task.parent_nursery._child_finished(task, error)
+        elif task._on_exit is not None:
+            task._on_exit(value, error)
+
+    # -- ending ---------------------------------------------------------------------------------------------------
 
     def dispose(self) -> None:
         """End every task, youngest first, by raising GeneratorExit where it waits; what it raises then is dropped.
 
         A `finally` block may await again: the task is thrown into until it ends, at most DISPOSE_LIMIT times.
         """
-        self._ready.clear()
-        for task in reversed(list(self._live)):
-            if task._waiting_on is not None:
-                task._waiting_on.forget(task)
-            self._current = task
-            try:
-                for _ in range(DISPOSE_LIMIT):
-                    task.context.run(task._coro.throw, GeneratorExit())
-            except KeyboardInterrupt:
-                raise
-            except BaseException:
-                # GeneratorExit, StopIteration or the user's own: the instance is gone, nobody is left to tell.
-                pass
-            finally:
-                self._current = None
-        self._live.clear()
-        self._ready.clear()
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(self._keep_generator, None)
+        try:
+            while self._live:
+                task = next(reversed(self._live))
+                del self._live[task]
+                if task._waiting_on is not None:
+                    task._waiting_on.forget(task)
+                    task._waiting_on = None
+                # Whoever would wake it, in the last moments of others, finds it ready.
+                task._queued = True
+                self._current = task
+                self._exhaust(task.context, task.coro)
+            while self._generators and self._current is not None:
+                closing = self._generators.pop().aclose()
+                self._exhaust(self._current.context, closing, closing.send, None)
+        finally:
+            self._current = None
+            sys.set_asyncgen_hooks(*hooks)
+            self._ready.clear()
+
+    def _exhaust(self, context: Context, coro: Any, *first: Any) -> None:
+        try:
+            if first:
+                context.run(*first)
+            for _ in range(DISPOSE_LIMIT):
+                context.run(coro.throw, GeneratorExit())
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            # GeneratorExit, StopIteration or the user's own: the instance is gone, nobody is left to tell.
+            pass
+
+    def _keep_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        if len(self._generators) >= self._many_generators:
+            self._generators = [each for each in self._generators if each.ag_frame is not None]  # type: ignore[attr-defined]
+            self._many_generators = 2 * len(self._generators) + 64
+        self._generators.append(generator)
 
 
-class _CheckpointAwaitable:
-    __slots__ = ()
+def _coroutine(made: Any, async_fn: Any) -> Coroutine[Any, Any, Any]:
+    """`made` if a task can be made of it; otherwise an error that says what was probably meant."""
+    if isinstance(made, types.GeneratorType) and made.gi_code.co_flags & CO_ITERABLE_COROUTINE:
+        return made  # type: ignore[return-value]
+    if isinstance(made, Coroutine):
+        return made
+    if isinstance(made, Awaitable):
+        return _awaiting(made)  # nursery.start_soon(ctx.call_activity, ship)
+    raise TypeError(
+        f"Trio expected an async function, but {getattr(async_fn, '__qualname__', type(async_fn).__name__)!r} gave "
+        f"a {type(made).__name__}. Define it with `async def`."
+    )
 
-    def __await__(self) -> Generator[Waitable, None, None]:
-        yield CHECKPOINT
+
+async def _awaiting(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
-_CHECKPOINT_AWAITABLE = _CheckpointAwaitable()
+def _called_too_early(coro: types.CoroutineType[Any, Any, Any]) -> TypeError:
+    coro.close()
+    return TypeError(
+        f"Trio was expecting an async function, but instead it got a coroutine object {coro.__qualname__!r}. "
+        "Probably you did something like: nursery.start_soon(fn(...)); instead, you want: nursery.start_soon(fn, ...)"
+    )
 
 
-def checkpoint() -> _CheckpointAwaitable:
-    """Await this to let every other ready task of the orchestration run first; it schedules no action."""
-    return _CHECKPOINT_AWAITABLE
+def _name(async_fn: Any, name: object) -> str:
+    given: Any = async_fn if name is None else name
+    if isinstance(given, partial):
+        given = given.func
+    if isinstance(given, str):
+        return given
+    try:
+        return f"{given.__module__}.{given.__qualname__}"
+    except AttributeError:
+        return type(given).__qualname__
 
 
 def _foreign(trap: object) -> TypeError:
     return TypeError(
         f"the orchestration awaited something that is not durable: it gave a {type(trap).__name__} to the scheduler. "
-        "An orchestration may await what its context returns (ctx.call_activity, ctx.create_timer, ...) and its own "
-        "coroutines; I/O and other event loops belong in an activity."
+        "An orchestration may await what its context returns (ctx.call_activity, ctx.create_timer, ...), durable trio "
+        "and asyncio (`import trio` inside the orchestration's module) and its own coroutines; I/O and other event "
+        "loops belong in an activity."
     )

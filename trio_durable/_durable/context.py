@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, cast, overload
 
 from trio_durable._core import clock
 from trio_durable._core.events import Router
-from trio_durable._core.futures import DurableFuture
+from trio_durable._core.futures import DurableFuture, combine
 from trio_durable._core.futures import when_all as _when_all
 from trio_durable._core.futures import when_any as _when_any
 from trio_durable._core.replay import GUID_NAMESPACE, Replay
@@ -257,48 +257,49 @@ class OrchestrationContext:
     def when_any_with_result(self, awaitables: Iterable[Awaitable[T]]) -> DurableFuture[tuple[int, T]]:
         """The first to have an outcome, as its position in the order given and its result; its failure is raised."""
         futures = [self._future(each) for each in awaitables]
-        combined: DurableFuture[tuple[int, T]] = self._replay.future("when_any_with_result")
+        first = _when_any(futures)
 
-        def settle(first: DurableFuture[DurableFuture[T]]) -> None:
+        def settle(combined: DurableFuture[tuple[int, T]], first: DurableFuture[DurableFuture[T]]) -> None:
             winner = first.get_result()
-            position = next(index for index, each in enumerate(futures) if each is winner)
-            error = winner.get_exception()
-            if error is None:
-                combined.complete((position, winner.get_result()))
+            if winner.is_failed:
+                combined.fail(cast(BaseException, winner.get_exception()))
             else:
-                combined.fail(error)
+                position = next(index for index, each in enumerate(futures) if each is winner)
+                combined.complete((position, winner.get_result()))
 
-        _when_any(futures).on_outcome(settle)
-        return combined
+        return combine("when_any_with_result", [first], settle)
 
     def gather(self, *awaitables: Awaitable[Any], return_exceptions: bool = False) -> DurableFuture[list[Any]]:
         """Every result, in the order given; with `return_exceptions` failures are values in the list."""
         futures = [self._future(each) for each in awaitables]
         if not return_exceptions:
             return _when_all(futures)
-        settled = []
-        for future in futures:
-            outcome: DurableFuture[Any] = self._replay.future("outcome")
-            future.on_outcome(lambda each, outcome=outcome: outcome.complete(_outcome(each)))  # type: ignore[misc]
-            settled.append(outcome)
-        return _when_all(settled)
+        missing = len(futures)
+
+        def settle(combined: DurableFuture[list[Any]], member: DurableFuture[Any]) -> None:
+            nonlocal missing
+            missing -= 1
+            if missing == 0:
+                combined.complete([_outcome(each) for each in futures])
+
+        combined = combine(f"gather of {missing}", futures, settle)
+        if not futures:
+            combined.complete([])
+        return combined
 
     def with_timeout(self, awaitable: Awaitable[T], timeout: float | timedelta) -> DurableFuture[T]:
         """The result of `awaitable`; fails with TimeoutError when `timeout` (seconds or a timedelta) passes first."""
         future = self._future(awaitable)
-        timer = self.sleep(timeout)
-        combined: DurableFuture[T] = self._replay.future("with_timeout")
 
-        def settle(first: DurableFuture[DurableFuture[Any]]) -> None:
-            if first.get_result() is timer:
+        def settle(combined: DurableFuture[T], member: DurableFuture[Any]) -> None:
+            if member is not future:
                 combined.fail(TimeoutError(f"{future!r} had no outcome within {timeout}"))
-            elif future.is_failed:
-                combined.fail(cast(BaseException, future.get_exception()))
+            elif member.is_failed:
+                combined.fail(cast(BaseException, member.get_exception()))
             else:
-                combined.complete(future.get_result())
+                combined.complete(member.get_result())
 
-        _when_any([future, timer]).on_outcome(settle)
-        return combined
+        return combine("with_timeout", [future, self.sleep(timeout)], settle)
 
     # -- deterministic values ---------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from trio_durable import _converter
 from trio_durable._core.events import Event, ExecutionStarted
 from trio_durable._core.replay import Outcome, Replay
 from trio_durable._durable.context import OrchestrationContext, drive_generator
+from trio_durable._durable.vocabulary import TRIO
 from trio_durable._errors import NotRegisteredError, PayloadError
 from trio_durable._wire.requests import Turn, TurnResult
 from trio_durable._worker.registry import Registered, Registry, result_hint, takes_input, value_hint
@@ -145,9 +146,8 @@ class _Instance:
         def clock() -> int:
             return replay.now
 
-        self._replay = replay = Replay(turn.instance_id, start)
+        self._replay = replay = Replay(turn.instance_id, start, words=TRIO)
         self._run = run = runner.new_run(turn, clock)
-        run.context = replay
         replay.on_replaying = self._set_replaying
         # An empty context: what the host keeps in context variables is not the orchestration's to see.
         self._context = Context()

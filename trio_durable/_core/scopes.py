@@ -1,0 +1,431 @@
+"""Cancel scopes: Trio's, on the orchestration's clock.
+
+The rules are Trio's own; this file only says where they live.
+
+1. A scope is *cancelled* (`_cancelled`) if it was itself, or if the scope around it is and it has no shield.  The tree
+   of scopes mirrors the nesting of `with` blocks; a nursery's scope also holds the scopes of its children.
+2. When a scope becomes cancelled, every task directly in it, and then every scope in it, is told; in order of entry.
+3. A `with` block swallows Cancelled, alone or within groups, if the scope is cancelled and the one around it is not.
+4. Leaving scopes in another order than they were entered corrupts the tree: it is said, and what was abandoned is
+   cancelled for good.
+5. Deadlines are `deadlines.py`'s.  A scope whose deadline is past when it is entered is cancelled at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from math import inf, isnan
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from trio_durable._core.deadlines import Deadline
+from trio_durable._core.signals import CancelReason
+from trio_durable._core.tasks import current_scheduler, current_task, running
+
+if TYPE_CHECKING:
+    from trio_durable._core.scheduler import Scheduler
+    from trio_durable._core.tasks import Task
+
+__all__ = [
+    "LOOSE",
+    "CancelScope",
+    "collapse",
+    "current_effective_deadline",
+    "fail_after",
+    "fail_at",
+    "move_on_after",
+    "move_on_at",
+]
+
+#: The note by which Trio knows an exception group that may be collapsed into its only member.
+LOOSE = (
+    'This is a "loose" ExceptionGroup, and may be collapsed by Trio if it only contains one exception - typically '
+    "after `Cancelled` has been stripped from it. Note this has consequences for exception handling, and "
+    "strict_exception_groups=True is recommended."
+)
+
+_MISNESTED = (
+    "Usually the cause is a `yield` inside a cancel scope or nursery in a generator that is not a context manager, or "
+    "scopes that an ExitStack leaves in another order than it entered them."
+)
+
+
+class CancelScope(Deadline):
+    """A block of code that can be cancelled, by `cancel()` or by its deadline, which is a durable timer.
+
+    deadline: seconds on the orchestration's clock (`trio.current_time()`).  relative_deadline: seconds from entry.
+    shield: what is inside does not see the cancellation of scopes around this one.
+    """
+
+    __slots__ = (
+        "_abandoned",
+        "_active",
+        "_called",
+        "_cancelled",
+        "_children",
+        "_deadline",
+        "_entered",
+        "_parent",
+        "_reason",
+        "_relative",
+        "_scheduler",
+        "_shield",
+        "_tasks",
+        "cancelled_caught",
+    )
+
+    _children: dict[CancelScope, None]
+    _tasks: dict[Task, None]
+    _scheduler: Scheduler
+
+    def __init__(self, *, relative_deadline: float = inf, deadline: float = inf, shield: bool = False) -> None:
+        if isnan(deadline):
+            raise ValueError("deadline must not be NaN")
+        if isnan(relative_deadline):
+            raise ValueError("relative deadline must not be NaN")
+        if relative_deadline < 0:
+            raise ValueError("timeout must be non-negative")
+        if relative_deadline != inf and deadline != inf:
+            raise ValueError("Cannot specify both a deadline and a relative deadline")
+        self._registered = inf
+        self._entry = 0
+        self._timers = None
+        self._deadline = float(deadline)
+        self._relative = relative_deadline
+        self._shield = shield
+        self._entered = self._active = self._called = self._cancelled = self._abandoned = False
+        self._reason: CancelReason | None = None
+        self._parent: CancelScope | None = None
+        self.cancelled_caught = False
+
+    @classmethod
+    def root(cls, scheduler: Scheduler) -> CancelScope:
+        """The scope around everything that `scheduler` runs."""
+        scope = cls()
+        scope._scheduler = scheduler
+        scope._children = {}
+        scope._tasks = {}
+        scope._entered = scope._active = True
+        return scope
+
+    @classmethod
+    def under(cls, parent: CancelScope) -> CancelScope:
+        """A scope within `parent` that no block is entered for; `_detach` ends it."""
+        scope = cls.root(parent._scheduler)
+        parent._scheduler.deadlines.entered(scope)
+        scope._attach(parent)
+        return scope
+
+    def _detach(self) -> None:
+        self._attach(None)
+        self._active = False
+        self._register()
+
+    def __repr__(self) -> str:
+        binding = "active" if self._active else "exited" if self._entered else "unbound"
+        state = ", cancelled" if self._called else f", deadline is {self._deadline}" if self._deadline != inf else ""
+        return f"<trio.CancelScope, {binding}{state}>"
+
+    # -- the block ------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> CancelScope:
+        task = current_task()
+        if self._entered:
+            raise RuntimeError("Each CancelScope may only be used for a single 'with' block")
+        self._entered = True
+        self._scheduler = scheduler = task._scheduler
+        self._children = {}
+        self._tasks = {}
+        if self._relative != inf:
+            self._deadline = scheduler.time() + self._relative
+            self._relative = inf
+        if self._deadline != inf and self._deadline <= scheduler.time():
+            self._cancel(CancelReason("deadline"))
+        scheduler.deadlines.entered(self)
+        self._active = True
+        parent = self._parent = task._scope
+        assert parent is not None
+        parent._children[self] = None
+        self._register()
+        if self._called or (parent._cancelled and not self._shield):
+            self._recalculate()
+        task.enter(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        remaining = self._close(error)
+        if remaining is None:
+            return True
+        if remaining is error:
+            return False
+        # Python sets __context__ when it raises; what the error had is what it shall have.
+        context = remaining.__context__
+        try:
+            raise remaining
+        finally:
+            remaining.__context__ = context
+            del remaining, error, context
+
+    def _close(self, error: BaseException | None) -> BaseException | None:
+        """Leave the block with `error`; what is left of it once this scope has caught its Cancelled."""
+        if not self._active:
+            return self._corrupted(f"attempted to exit {self!r} which had already been exited", error)
+        task = current_task()
+        parent = self._parent
+        if task._scope is not self:
+            if self._abandoned:
+                pass  # the scope around it said so when it was left
+            elif not self._encloses(task._scope):
+                return self._corrupted(f"attempted to exit {self!r} from unrelated {task!r}", error)
+            else:
+                error = self._corrupted(
+                    f"attempted to exit {self!r} in {task!r} that's still within its child {task._scope!r}", error
+                )
+                task.enter(parent)
+        else:
+            task.enter(parent)
+        if error is not None and (
+            (self._cancelled and not self._sees_parent()) or (task._scope is not self and self._abandoned)
+        ):
+            error = self._catch(error)
+        self._attach(None)
+        if self._tasks or self._children:
+            self._abandon()
+            # Nobody will recalculate what is detached now, so it is cancelled for good.
+            self._cancelled = True
+            for each in list(self._tasks):
+                each.deliver()
+            for scope in list(self._children):
+                scope._recalculate()
+        self._active = False
+        self._register()
+        return error
+
+    def _catch(self, error: BaseException) -> BaseException | None:
+        cancelled = self._scheduler.words.Cancelled
+        if isinstance(error, cancelled):
+            self.cancelled_caught = True
+            return None
+        if isinstance(error, BaseExceptionGroup):
+            matched, rest = error.split(cancelled)
+            if matched is not None:
+                self.cancelled_caught = True
+            return None if rest is None else collapse(rest)
+        return error
+
+    def _corrupted(self, what: str, error: BaseException | None) -> BaseException:
+        corrupted = RuntimeError(f"Cancel scope stack corrupted: {what}\n{_MISNESTED}")
+        corrupted.__context__ = error
+        return corrupted
+
+    # -- the tree -------------------------------------------------------------------------------------------------
+
+    def _encloses(self, scope: CancelScope | None) -> bool:
+        while scope is not None:
+            if scope is self:
+                return True
+            scope = scope._parent
+        return False
+
+    def _sees_parent(self) -> bool:
+        parent = self._parent
+        return parent is not None and not self._shield and parent._cancelled
+
+    def _attach(self, parent: CancelScope | None) -> None:
+        if self._parent is not None:
+            self._parent._children.pop(self, None)
+        self._parent = parent
+        if parent is not None:
+            parent._children[self] = None
+            self._recalculate()
+
+    def _abandon(self) -> None:
+        self._abandoned = True
+        for scope in self._children:
+            scope._abandon()
+
+    def _recalculate(self) -> None:
+        todo = [self]
+        while todo:
+            scope = todo.pop()
+            sees = scope._sees_parent()
+            cancelled = scope._called or sees
+            if cancelled != scope._cancelled:
+                if scope._reason is None and sees:
+                    assert scope._parent is not None
+                    scope._reason = scope._parent._reason
+                scope._cancelled = cancelled
+                if cancelled:
+                    for task in list(scope._tasks):
+                        task.deliver()
+                todo.extend(reversed(scope._children))
+
+    # -- cancelling -----------------------------------------------------------------------------------------------
+
+    def cancel(self, reason: str | None = None) -> None:
+        """Cancel the block; again and again changes nothing.  `reason` is shown in each Cancelled."""
+        scheduler = running.get()
+        task = scheduler._current if scheduler is not None else None
+        self._cancel(CancelReason("explicit", None if task is None else repr(task), reason))
+
+    def _cancel(self, reason: CancelReason | None) -> None:
+        if self._called:
+            return
+        if self._reason is None:
+            self._reason = reason
+        self._called = True
+        if self._active:
+            self._register()
+            self._recalculate()
+
+    @property
+    def cancel_called(self) -> bool:
+        """Whether the scope was cancelled, by a call or by its deadline.
+
+        For a scope that is waiting for its deadline's timer the clock alone does not count: only the firing does.
+        """
+        if not self._called:
+            if self._active:
+                if self._registered != inf and self._scheduler.deadlines.is_due(self):
+                    self._expire()
+            elif not self._entered and self._deadline != inf and current_scheduler().time() >= self._deadline:
+                self._expire()
+        return self._called
+
+    # -- deadline and shield --------------------------------------------------------------------------------------
+
+    def _register(self) -> None:
+        deadline = self._deadline if self._active and not self._called else inf
+        if deadline != self._registered:
+            self._scheduler.deadlines.register(self, deadline, self._scheduler.now)
+
+    def _expire(self) -> None:
+        self._cancel(CancelReason("deadline"))
+
+    def _move(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._register()
+
+    def _set_deadline(self, deadline: float) -> None:
+        self._deadline = deadline
+        if self._active:
+            self._register()
+
+    @property
+    def deadline(self) -> float:
+        """Seconds on the orchestration's clock at which the scope is cancelled; may be set at any time."""
+        if self._relative != inf:
+            raise RuntimeError("Unentered relative cancel scope does not have an absolute deadline.")
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, deadline: float) -> None:
+        if isnan(deadline):
+            raise ValueError("deadline must not be NaN")
+        if self._relative != inf:
+            raise RuntimeError("Unentered relative cancel scope does not have an absolute deadline.")
+        self._set_deadline(float(deadline))
+
+    @property
+    def relative_deadline(self) -> float:
+        """Seconds that are left, or, before entry, that will be left at entry; may be set at any time."""
+        if self._entered:
+            return self._deadline - current_scheduler().time()
+        if self._deadline != inf:
+            raise RuntimeError("Unentered non-relative cancel scope does not have a relative deadline")
+        return self._relative
+
+    @relative_deadline.setter
+    def relative_deadline(self, relative: float) -> None:
+        if isnan(relative):
+            raise ValueError("relative deadline must not be NaN")
+        if relative < 0:
+            raise ValueError("relative deadline must be non-negative")
+        if self._entered:
+            self._set_deadline(current_scheduler().time() + float(relative))
+        elif self._deadline != inf:
+            raise RuntimeError("Unentered non-relative cancel scope does not have a relative deadline")
+        else:
+            self._relative = relative
+
+    @property
+    def is_relative(self) -> bool | None:
+        """Whether the deadline counts from entry; None once entered."""
+        return None if self._entered else self._relative != inf
+
+    @property
+    def shield(self) -> bool:
+        """Whether cancellation from around this scope is kept out; may be set at any time."""
+        return self._shield
+
+    @shield.setter
+    def shield(self, shield: bool) -> None:
+        if not isinstance(shield, bool):
+            raise TypeError("shield must be a bool")
+        self._shield = shield
+        if self._active:
+            self._recalculate()
+
+
+def collapse(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """`group` with every loose group of one member (see LOOSE) replaced by that member."""
+    members = list(group.exceptions)
+    changed = False
+    for position, member in enumerate(members):
+        if isinstance(member, BaseExceptionGroup):
+            collapsed = collapse(member)
+            if collapsed is not member:
+                changed = True
+                members[position] = collapsed
+    if len(members) == 1 and LOOSE in getattr(group, "__notes__", ()):
+        return members[0]
+    return group.derive(members) if changed else group
+
+
+def current_effective_deadline() -> float:
+    """When the code here will be cancelled, in seconds: -inf if it is already, inf if no deadline stands."""
+    scope = current_task()._scope
+    if scope is None or scope._cancelled:
+        return -inf
+    deadline = inf
+    while scope is not None:
+        deadline = min(deadline, scope._deadline)
+        if scope._shield:
+            break
+        scope = scope._parent
+    return deadline
+
+
+def move_on_at(deadline: float, *, shield: bool = False) -> CancelScope:
+    """A scope that is left quietly at `deadline`, seconds on the orchestration's clock."""
+    return CancelScope(deadline=deadline, shield=shield)
+
+
+def move_on_after(seconds: float, *, shield: bool = False) -> CancelScope:
+    """A scope that is left quietly `seconds` after it was entered."""
+    if seconds < 0:
+        raise ValueError("`seconds` must be non-negative")
+    if isnan(seconds):
+        raise ValueError("`seconds` must not be NaN")
+    return CancelScope(relative_deadline=seconds, shield=shield)
+
+
+@contextmanager
+def fail_at(deadline: float, *, shield: bool = False) -> Generator[CancelScope, None, None]:
+    """A scope that is left with TooSlowError at `deadline`, seconds on the orchestration's clock."""
+    with move_on_at(deadline, shield=shield) as scope:
+        yield scope
+    if scope.cancelled_caught:
+        raise scope._scheduler.words.TooSlowError
+
+
+@contextmanager
+def fail_after(seconds: float, *, shield: bool = False) -> Generator[CancelScope, None, None]:
+    """A scope that is left with TooSlowError `seconds` after it was entered."""
+    with move_on_after(seconds, shield=shield) as scope:
+        yield scope
+    if scope.cancelled_caught:
+        raise scope._scheduler.words.TooSlowError
