@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from trio_durable_proto import codec
 
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 STAMP = pb.Timestamp(1_790_000_000, 123_456_789)
 FIRE_AT = pb.Timestamp(253402300799, 999_999_999)
 KINDS = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from trio_durable_proto import codec
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-THOROUGH = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGH = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def as_ours(message: Any) -> Any:
