@@ -98,7 +98,7 @@ def _hash(obj: Any, /) -> int:
     if isinstance(obj, _datetime.date | _datetime.time):
         return stable_hash(type(obj).__name__, obj.isoformat().encode())
     if method is object.__hash__ or isinstance(obj, type):
-        return refuse("hash of an object without a __hash__ of its own", REMEDIES["memory"], hash, obj)  # type: ignore[no-any-return]
+        return refuse("hash of an object without a __hash__ of its own", REMEDIES["identity"], hash, obj)  # type: ignore[no-any-return]
     return hash(obj)
 
 
@@ -109,7 +109,7 @@ def _vars(*args: Any) -> Any:
 def _id(obj: Any, /) -> int:
     if sys._getframe(1).f_code.co_filename.startswith("<"):
         return id(obj)  # generated methods (attrs) guard a recursion with it
-    return refuse("id", REMEDIES["memory"], id, obj)  # type: ignore[no-any-return]
+    return refuse("id", REMEDIES["identity"], id, obj)  # type: ignore[no-any-return]
 
 
 for _function, _name in (

@@ -40,6 +40,7 @@ REMEDIES: Mapping[str, str] = {
     "shared": "keep state in your own module or pass it as an argument; this object is shared with other instances",
     "frames": "pass the value as an argument; frames lead out of the orchestration's namespace",
     "memory": "do without it: garbage collection and addresses differ from run to run",
+    "identity": "compare objects with `is`, or number them yourself: addresses differ from run to run",
     "modules": "import the module by name; it resolves to what orchestrations may see",
     "exit": "return from the orchestrator, or raise an exception to fail the orchestration",
     "native": "call native code from an activity",
