@@ -259,6 +259,15 @@ def _message(text: Text, field: Field, message: MessageModel, check_depth: bool)
     if check_depth:
         with text.block("if r <= 0:"):
             text("raise DecodeError(TOO_DEEP)")
+    if field.repeated and field.tag < 128:
+        _collection(text, field, message)
+        with text.block("while True:"):  # its neighbours, without going round for each
+            _length(text)
+            text(f"l_{field.name}.append(decode_{field.type}(b, i, j, r - 1))", "i = j")
+            with text.block(f"if i >= end or b[i] != {field.tag}:"):
+                text("break")
+            text("i += 1")
+        return
     _length(text)
     read = f"decode_{field.type}(b, i, j, r - 1"
     if field.repeated:

@@ -6039,20 +6039,24 @@ def decode_PropagatedHistory(b, i, end, r, m=None):
                 e = HistoryPropagationScope.try_value(v)
             m.scope = e
         elif t == 18:
-            n = b[i]
-            i += 1
-            if n > 127:
-                c = b[i]
-                if c < 128:
-                    n += (c << 7) - 128
-                    i += 1
-                else:
-                    n, i = length(b, i, n)
-            j = i + n
             if l_chunks is None:
                 l_chunks = m.chunks
-            l_chunks.append(decode_PropagatedHistoryChunk(b, i, j, r - 1))
-            i = j
+            while True:
+                n = b[i]
+                i += 1
+                if n > 127:
+                    c = b[i]
+                    if c < 128:
+                        n += (c << 7) - 128
+                        i += 1
+                    else:
+                        n, i = length(b, i, n)
+                j = i + n
+                l_chunks.append(decode_PropagatedHistoryChunk(b, i, j, r - 1))
+                i = j
+                if i >= end or b[i] != 18:
+                    break
+                i += 1
         else:
             s = i - 1
             if t > 127:
@@ -7312,20 +7316,24 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
                     u = wrapped(b, i, j, r, fields(m), 'new_version', 'str', b'"', u)
             i = j
         elif t == 42:
-            n = b[i]
-            i += 1
-            if n > 127:
-                c = b[i]
-                if c < 128:
-                    n += (c << 7) - 128
-                    i += 1
-                else:
-                    n, i = length(b, i, n)
-            j = i + n
             if l_carryover_events is None:
                 l_carryover_events = m.carryover_events
-            l_carryover_events.append(decode_HistoryEvent(b, i, j, r - 1))
-            i = j
+            while True:
+                n = b[i]
+                i += 1
+                if n > 127:
+                    c = b[i]
+                    if c < 128:
+                        n += (c << 7) - 128
+                        i += 1
+                    else:
+                        n, i = length(b, i, n)
+                j = i + n
+                l_carryover_events.append(decode_HistoryEvent(b, i, j, r - 1))
+                i = j
+                if i >= end or b[i] != 42:
+                    break
+                i += 1
         elif t == 50:
             n = b[i]
             i += 1
@@ -8570,35 +8578,43 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
                     u = wrapped(b, i, j, r, fields(m), 'execution_id', 'str', b'\x12', u)
             i = j
         elif t == 26:
-            n = b[i]
-            i += 1
-            if n > 127:
-                c = b[i]
-                if c < 128:
-                    n += (c << 7) - 128
-                    i += 1
-                else:
-                    n, i = length(b, i, n)
-            j = i + n
             if l_past_events is None:
                 l_past_events = m.past_events
-            l_past_events.append(decode_HistoryEvent(b, i, j, r - 1))
-            i = j
+            while True:
+                n = b[i]
+                i += 1
+                if n > 127:
+                    c = b[i]
+                    if c < 128:
+                        n += (c << 7) - 128
+                        i += 1
+                    else:
+                        n, i = length(b, i, n)
+                j = i + n
+                l_past_events.append(decode_HistoryEvent(b, i, j, r - 1))
+                i = j
+                if i >= end or b[i] != 26:
+                    break
+                i += 1
         elif t == 34:
-            n = b[i]
-            i += 1
-            if n > 127:
-                c = b[i]
-                if c < 128:
-                    n += (c << 7) - 128
-                    i += 1
-                else:
-                    n, i = length(b, i, n)
-            j = i + n
             if l_new_events is None:
                 l_new_events = m.new_events
-            l_new_events.append(decode_HistoryEvent(b, i, j, r - 1))
-            i = j
+            while True:
+                n = b[i]
+                i += 1
+                if n > 127:
+                    c = b[i]
+                    if c < 128:
+                        n += (c << 7) - 128
+                        i += 1
+                    else:
+                        n, i = length(b, i, n)
+                j = i + n
+                l_new_events.append(decode_HistoryEvent(b, i, j, r - 1))
+                i = j
+                if i >= end or b[i] != 34:
+                    break
+                i += 1
         elif t == 48:
             v = b[i]
             i += 1
@@ -8793,20 +8809,24 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
             m.instance_id = b[i:j].decode()
             i = j
         elif t == 18:
-            n = b[i]
-            i += 1
-            if n > 127:
-                c = b[i]
-                if c < 128:
-                    n += (c << 7) - 128
-                    i += 1
-                else:
-                    n, i = length(b, i, n)
-            j = i + n
             if l_actions is None:
                 l_actions = m.actions
-            l_actions.append(decode_WorkflowAction(b, i, j, r - 1))
-            i = j
+            while True:
+                n = b[i]
+                i += 1
+                if n > 127:
+                    c = b[i]
+                    if c < 128:
+                        n += (c << 7) - 128
+                        i += 1
+                    else:
+                        n, i = length(b, i, n)
+                j = i + n
+                l_actions.append(decode_WorkflowAction(b, i, j, r - 1))
+                i = j
+                if i >= end or b[i] != 18:
+                    break
+                i += 1
         elif t == 26:
             n = b[i]
             if n < 128:
@@ -11562,20 +11582,24 @@ def decode_GetInstanceHistoryResponse(b, i, end, r, m=None):
         t = b[i]
         i += 1
         if t == 10:
-            n = b[i]
-            i += 1
-            if n > 127:
-                c = b[i]
-                if c < 128:
-                    n += (c << 7) - 128
-                    i += 1
-                else:
-                    n, i = length(b, i, n)
-            j = i + n
             if l_events is None:
                 l_events = m.events
-            l_events.append(decode_HistoryEvent(b, i, j, r - 1))
-            i = j
+            while True:
+                n = b[i]
+                i += 1
+                if n > 127:
+                    c = b[i]
+                    if c < 128:
+                        n += (c << 7) - 128
+                        i += 1
+                    else:
+                        n, i = length(b, i, n)
+                j = i + n
+                l_events.append(decode_HistoryEvent(b, i, j, r - 1))
+                i = j
+                if i >= end or b[i] != 10:
+                    break
+                i += 1
         else:
             s = i - 1
             if t > 127:
