@@ -37,19 +37,20 @@ async def address() -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def findings(peer: Path, address: str, nursery: trio.Nursery) -> dict[str, dict[str, Any]]:
+async def findings(peer: Path, address: str) -> dict[str, dict[str, Any]]:
     """What the peer's client saw, step by step, while our worker did the work."""
     worker = Worker(address)
     for orchestrator in flows.ORCHESTRATORS:
         worker.add_orchestrator(orchestrator)
     for activity in flows.ACTIVITIES:
         worker.add_activity(activity)
-    await nursery.start(worker.serve)
-    with trio.fail_after(60):
-        ran = await trio.run_process(
-            [peer, PEERS / "client.py", address], capture_stdout=True, capture_stderr=True, check=False
-        )
-    nursery.cancel_scope.cancel()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(worker.serve)
+        with trio.fail_after(60):
+            ran = await trio.run_process(
+                [peer, PEERS / "client.py", address], capture_stdout=True, capture_stderr=True, check=False
+            )
+        nursery.cancel_scope.cancel()
     assert ran.returncode == 0, ran.stderr.decode()
     lines = [json.loads(line) for line in ran.stdout.splitlines()]
     return {line.pop("step"): line for line in lines}
@@ -82,7 +83,8 @@ async def client(peer: Path, address: str) -> AsyncIterator[Client]:
 
 async def test_peer_as_worker(client: Client) -> None:
     instance_id = await client.schedule_new_orchestration("tour", input=["oslo", "bern"])
-    await until(client, instance_id, lambda state: state.get_custom_status() == "waiting")
+    # The peer sends a custom status as it is, not as JSON.
+    await until(client, instance_id, lambda state: state.serialized_custom_status == "waiting")
     await client.raise_orchestration_event(instance_id, "next", data={"zero": 0})
     state = await client.wait_for_orchestration_completion(instance_id, timeout=30)
     state.raise_if_failed()
