@@ -23,10 +23,9 @@ from trio_durable._rpc import GRPCError
 from trio_durable._wire.events import event_from_bytes
 from trio_durable._wire.requests import Activity, ActivityResult, Turn, TurnResult, work_from_pb
 from trio_durable._wire.splice import split_past
-from trio_durable._wire.states import CreateInstance
+from trio_durable._wire.states import CreateInstance, state_from_bytes
 from trio_durable.sidecar import MemoryStore
 from trio_durable.sidecar.dispatch import Dispatcher
-from trio_durable.sidecar.encoding import state_from_bytes
 from trio_durable.sidecar.hub import Hub
 
 STEPS = ["commit", "commit", "answer", "answer", "answer", "answer late"]

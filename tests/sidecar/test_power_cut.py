@@ -19,8 +19,8 @@ from trio_durable._core.events import Status
 from trio_durable._wire.events import event_from_bytes
 from trio_durable._wire.requests import Activity, ActivityResult, Turn
 from trio_durable._wire.splice import events_in
+from trio_durable._wire.states import state_from_bytes
 from trio_durable.sidecar import SQLiteStore, open_sidecar
-from trio_durable.sidecar.encoding import state_from_bytes
 
 _numbers = itertools.count()
 

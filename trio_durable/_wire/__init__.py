@@ -12,5 +12,6 @@ and in the generated package, and is translated here.  Dialects differ only in t
     requests.py   turns, activities and their answers (what a worker exchanges)
     states.py     instances as clients see them, and the request that creates one
     splice.py     work items made of events that are encoded already
+    serving.py    the service's handlers, on top of an object that knows no message
     dialects.py   what older dialects say in fields that ours does not have
 """

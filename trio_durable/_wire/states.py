@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio_durable_proto as pb
+from trio_durable_proto import codec
 
 from trio_durable._core.events import ExecutionStarted, Status, TraceContext
 from trio_durable._core.failures import FailureDetails
@@ -19,8 +20,10 @@ __all__ = [
     "create_from_pb",
     "create_to_pb",
     "started_from_create",
+    "state_from_bytes",
     "state_from_pb",
     "state_from_response",
+    "state_to_bytes",
     "state_to_pb",
 ]
 
@@ -121,6 +124,16 @@ def state_to_pb(state: InstanceState, *, payloads: bool = True) -> pb.WorkflowSt
         if state.failure is not None:
             message.failure_details = failure_to_pb(state.failure)
     return message
+
+
+def state_to_bytes(state: InstanceState) -> bytes:
+    """The state as a sidecar keeps it: without the input, which does not change from turn to turn and may be large."""
+    return codec.encode(state_to_pb(replace(state, input=None)))
+
+
+def state_from_bytes(data: bytes) -> InstanceState:
+    """What `state_to_bytes` kept; raises codec.DecodeError."""
+    return state_from_pb(codec.decode(pb.WorkflowState, data))
 
 
 def create_from_pb(message: pb.CreateInstanceRequest) -> CreateInstance:

@@ -5,7 +5,7 @@
         address = await sidecar.serve()      # for other processes, gRPC
 
     sidecar.py    open_sidecar and Sidecar: lifetime
-    service.py    the gRPC handlers (async; decide nothing)
+    service.py    what is done when asked (async; decides nothing); the messages are `_wire.serving`'s
     engine.py     commits, timers, reads (async; decides nothing)
     hub.py        every decision about instances (sync)
     dispatch.py   which work item goes to which stream (sync)

@@ -16,10 +16,9 @@ import trio
 
 from trio_durable import abc
 from trio_durable._errors import SidecarError
-from trio_durable._wire.states import InstanceState
+from trio_durable._wire.states import InstanceState, state_from_bytes
 from trio_durable.sidecar import refusals
 from trio_durable.sidecar.dispatch import Dispatcher, WorkStream
-from trio_durable.sidecar.encoding import state_from_bytes
 from trio_durable.sidecar.hub import Hub
 from trio_durable.sidecar.records import Batch, Record
 

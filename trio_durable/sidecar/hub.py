@@ -27,9 +27,14 @@ from trio_durable._wire.dialects import ReuseAction, ReusePolicy
 from trio_durable._wire.events import event_to_bytes
 from trio_durable._wire.requests import ActivityResult, TurnResult
 from trio_durable._wire.splice import events_in, frame_past
-from trio_durable._wire.states import CreateInstance, InstanceState, started_from_create
+from trio_durable._wire.states import (
+    CreateInstance,
+    InstanceState,
+    started_from_create,
+    state_from_bytes,
+    state_to_bytes,
+)
 from trio_durable.sidecar import refusals
-from trio_durable.sidecar.encoding import state_from_bytes, state_to_bytes
 from trio_durable.sidecar.records import ActivityTask, Batch, InboxEntry, Record, TurnInFlight
 
 __all__ = ["Hub"]

@@ -1,29 +1,26 @@
-"""The protocol's service: each call is one decision of the hub or the dispatcher, a wait for its commit, an answer."""
+"""What the sidecar does when asked: each call is one decision of the hub or the dispatcher, a wait for its commit, an
+answer.  The messages are unpacked and packed by `_wire.serving`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Iterable
 
 import trio
-import trio_durable_proto as pb
 
 from trio_durable._core import events as ev
 from trio_durable._core.events import Event, Status
 from trio_durable._core.instance import NO_ID
 from trio_durable._rpc import current_call
-from trio_durable._wire.dialects import reuse_policy
-from trio_durable._wire.presence import chosen
-from trio_durable._wire.requests import activity_result_from_pb, turn_result_from_pb
-from trio_durable._wire.splice import HEALTH_PING, history_response
-from trio_durable._wire.states import InstanceState, create_from_pb, state_to_pb
+from trio_durable._wire.dialects import ReusePolicy
+from trio_durable._wire.requests import ActivityResult, TurnResult
+from trio_durable._wire.splice import HEALTH_PING
+from trio_durable._wire.states import CreateInstance, InstanceState
 from trio_durable.sidecar import refusals
 from trio_durable.sidecar.engine import Engine
-from trio_durable.sidecar.refusals import not_found
 
 __all__ = ["SidecarService"]
-
-_STATEFUL_HISTORY = int(pb.WorkerCapability.STATEFUL_HISTORY)
-_HEALTH_PING = int(pb.WorkerCapability.HEALTH_PING)
 
 PAGE = 1_000
 LARGEST_PAGE = 10_000
@@ -37,10 +34,10 @@ def has_ended(state: InstanceState) -> bool:
     return state.status.is_terminal
 
 
-class SidecarService(pb.TaskHubSidecarServiceBase):
-    """Handlers of one sidecar, for a gRPC server and for in-memory channels alike.
+class SidecarService:
+    """`_wire.serving.Calls` on an engine.
 
-    waits_for_start: StartInstance answers when the instance has begun, not when it is stored.
+    waits_for_start: `start` returns when the instance has begun, not when it is stored.
     heartbeat: seconds between health pings to workers that ask for them.
     """
 
@@ -51,20 +48,20 @@ class SidecarService(pb.TaskHubSidecarServiceBase):
         self._waits_for_start = waits_for_start
         self._heartbeat = heartbeat
 
-    async def hello(self, empty: pb.Empty) -> pb.Empty:
+    async def hello(self) -> None:
         await trio.lowlevel.checkpoint()
-        return pb.Empty()
+
+    def invalid(self, text: str) -> Exception:
+        return refusals.invalid(text)
+
+    def unimplemented(self, what: str) -> Exception:
+        return refusals.unimplemented(what)
 
     # -- clients -----------------------------------------------------------------------------------------------------
 
-    async def start_instance(self, create_instance_request: pb.CreateInstanceRequest) -> pb.CreateInstanceResponse:
-        create = create_from_pb(create_instance_request)
+    async def start(self, create: CreateInstance, policy: ReusePolicy | None) -> str:
         if not create.name:
             raise refusals.invalid("the request names no orchestrator. Expected a name; set it.")
-        try:
-            policy = reuse_policy(create_instance_request)
-        except ValueError as error:
-            raise refusals.invalid(f"the reuse policy makes no sense: {error}") from error
         stored = None
         if create.instance_id and (create.enforce_unique or policy is not None):
             stored = await self._engine.read(create.instance_id)
@@ -72,63 +69,39 @@ class SidecarService(pb.TaskHubSidecarServiceBase):
         await self._engine.decided()
         if self._waits_for_start and create.scheduled_start is None:
             await self._engine.wait_for(instance_id, has_started)
-        return pb.CreateInstanceResponse(instance_id=instance_id)
+        return instance_id
 
-    async def get_instance(self, get_instance_request: pb.GetInstanceRequest) -> pb.GetInstanceResponse:
-        state = await self._engine.read(get_instance_request.instance_id)
-        return _response(get_instance_request, state)
+    async def get(self, instance_id: str) -> InstanceState | None:
+        return await self._engine.read(instance_id)
 
-    async def wait_for_instance_start(self, get_instance_request: pb.GetInstanceRequest) -> pb.GetInstanceResponse:
-        state = await self._engine.wait_for(get_instance_request.instance_id, has_started)
-        return _response(get_instance_request, state)
+    async def wait_started(self, instance_id: str) -> InstanceState | None:
+        return await self._engine.wait_for(instance_id, has_started)
 
-    async def wait_for_instance_completion(
-        self, get_instance_request: pb.GetInstanceRequest
-    ) -> pb.GetInstanceResponse:
-        state = await self._engine.wait_for(get_instance_request.instance_id, has_ended)
-        return _response(get_instance_request, state)
+    async def wait_ended(self, instance_id: str) -> InstanceState | None:
+        return await self._engine.wait_for(instance_id, has_ended)
 
-    async def raise_event(self, raise_event_request: pb.RaiseEventRequest) -> pb.RaiseEventResponse:
-        request = raise_event_request
-        await self._send(request.instance_id, ev.EventRaised(NO_ID, self._engine.now(), request.name, request.input))
-        return pb.RaiseEventResponse()
+    async def raise_event(self, instance_id: str, name: str, payload: str | None) -> None:
+        await self._send(instance_id, ev.EventRaised(NO_ID, self._engine.now(), name, payload))
 
-    async def terminate_instance(self, terminate_request: pb.TerminateRequest) -> pb.TerminateResponse:
-        request = terminate_request
-        event = ev.ExecutionTerminated(NO_ID, self._engine.now(), request.output, request.recursive)
-        if not await self._send(request.instance_id, event) and request.recursive:
-            self._hub.terminate_children(request.instance_id, event)
+    async def terminate(self, instance_id: str, output: str | None, *, recursive: bool) -> None:
+        event = ev.ExecutionTerminated(NO_ID, self._engine.now(), output, recursive)
+        if not await self._send(instance_id, event) and recursive:
+            self._hub.terminate_children(instance_id, event)
             await self._engine.decided()
-        await self._engine.wait_for(request.instance_id, has_ended)
-        return pb.TerminateResponse()
+        await self._engine.wait_for(instance_id, has_ended)
 
-    async def suspend_instance(self, suspend_request: pb.SuspendRequest) -> pb.SuspendResponse:
-        request = suspend_request
-        event = ev.ExecutionSuspended(NO_ID, self._engine.now(), request.reason)
-        if await self._send(request.instance_id, event):
-            await self._wait_attended(request.instance_id, Status.SUSPENDED)
-        return pb.SuspendResponse()
+    async def suspend(self, instance_id: str, reason: str | None) -> None:
+        if await self._send(instance_id, ev.ExecutionSuspended(NO_ID, self._engine.now(), reason)):
+            await self._wait_attended(instance_id, Status.SUSPENDED)
 
-    async def resume_instance(self, resume_request: pb.ResumeRequest) -> pb.ResumeResponse:
-        request = resume_request
-        event = ev.ExecutionResumed(NO_ID, self._engine.now(), request.reason)
-        if await self._send(request.instance_id, event):
-            await self._wait_attended(request.instance_id, Status.RUNNING)
-        return pb.ResumeResponse()
+    async def resume(self, instance_id: str, reason: str | None) -> None:
+        if await self._send(instance_id, ev.ExecutionResumed(NO_ID, self._engine.now(), reason)):
+            await self._wait_attended(instance_id, Status.RUNNING)
 
-    async def purge_instances(self, purge_instances_request: pb.PurgeInstancesRequest) -> pb.PurgeInstancesResponse:
-        request = purge_instances_request
-        if chosen(request, "request") == "purge_instance_filter":
-            raise refusals.unimplemented("purging by a filter")
-        doomed = await self._to_purge(request.instance_id, recursive=request.recursive, force=bool(request.force))
-        self._hub.purge(doomed)
-        await self._engine.decided()
-        return pb.PurgeInstancesResponse(deleted_instance_count=len(doomed), is_complete=True)
-
-    async def _to_purge(self, instance_id: str, *, recursive: bool, force: bool) -> list[str]:
-        """The instance and, if asked for, everything below it, children first.  Raises FAILED_PRECONDITION."""
+    async def purge(self, instance_id: str, *, recursive: bool, force: bool) -> int:
+        """Delete the instance and, if asked for, everything below it.  Raises FAILED_PRECONDITION."""
         doomed: list[str] = []
-        found: list[str] = [instance_id]
+        found = [instance_id]
         while found:
             current = found.pop()
             state = await self._engine.read(current)
@@ -139,43 +112,28 @@ class SidecarService(pb.TaskHubSidecarServiceBase):
             doomed.append(current)
             if recursive:
                 found.extend(await self._engine.in_store(self._engine.store.children, current))
-        return doomed[::-1]
+        self._hub.purge(reversed(doomed))
+        await self._engine.decided()
+        return len(doomed)
 
-    async def list_instance_i_ds(
-        self, list_instance_i_ds_request: pb.ListInstanceIDsRequest
-    ) -> pb.ListInstanceIDsResponse:
-        request = list_instance_i_ds_request
-        size = min(request.page_size or PAGE, LARGEST_PAGE)
+    async def instance_ids(self, after: str | None, size: int | None) -> tuple[list[str], str | None]:
+        limit = min(size or PAGE, LARGEST_PAGE)
         store = self._engine.store
-        ids = await self._engine.in_store(
-            lambda: store.instance_ids(after=request.continuation_token or None, limit=size)
-        )
-        response = pb.ListInstanceIDsResponse(instance_ids=ids)
-        if len(ids) == size:
-            response.continuation_token = ids[-1]
-        return response
+        ids = await self._engine.in_store(lambda: store.instance_ids(after=after, limit=limit))
+        return ids, ids[-1] if len(ids) == limit else None
 
-    async def get_instance_history(
-        self, get_instance_history_request: pb.GetInstanceHistoryRequest
-    ) -> pb.GetInstanceHistoryResponse:
-        instance_id = get_instance_history_request.instance_id
+    async def history(self, instance_id: str) -> Iterable[bytes]:
         if await self._engine.read(instance_id) is None:
-            raise not_found(instance_id)
+            raise refusals.not_found(instance_id)
         history = await self._engine.in_store(self._engine.store.history, instance_id)
-        # Bytes stand for the message on either kind of channel.
-        return history_response(data for _, data in history)  # type: ignore[return-value]
-
-    async def rerun_workflow_from_event(
-        self, rerun_workflow_from_event_request: pb.RerunWorkflowFromEventRequest
-    ) -> pb.RerunWorkflowFromEventResponse:
-        raise refusals.unimplemented("running a history again from an event")
+        return [data for _, data in history]
 
     async def _send(self, instance_id: str, event: Event) -> bool:
         """Put an event into an inbox, durably.  False if the instance has ended; raises NOT_FOUND if it is unknown."""
         sent = self._hub.send(instance_id, event)
         await self._engine.decided()
         if not sent and await self._engine.read(instance_id) is None:
-            raise not_found(instance_id)
+            raise refusals.not_found(instance_id)
         return sent
 
     async def _wait_attended(self, instance_id: str, status: Status) -> None:
@@ -185,9 +143,7 @@ class SidecarService(pb.TaskHubSidecarServiceBase):
 
     # -- workers -----------------------------------------------------------------------------------------------------
 
-    async def get_work_items(self, get_work_items_request: pb.GetWorkItemsRequest) -> AsyncIterator[pb.WorkItem]:
-        offered = {int(capability) for capability in get_work_items_request.capabilities}
-        pings = _HEALTH_PING in offered
+    async def work(self, *, keeps_history: bool, wants_pings: bool) -> AsyncIterator[bytes]:
         # The headers tell the worker that the stream is open, long before there is work.
         await current_call().send_initial_metadata()
         wake = trio.Event()
@@ -195,44 +151,26 @@ class SidecarService(pb.TaskHubSidecarServiceBase):
         def woken() -> None:
             wake.set()
 
-        stream = self._engine.connect(woken, keeps_history=_STATEFUL_HISTORY in offered)
+        stream = self._engine.connect(woken, keeps_history=keeps_history)
         try:
             while True:
                 wake = trio.Event()
                 while stream.outbox:
-                    yield stream.outbox.popleft()  # type: ignore[misc]
+                    yield stream.outbox.popleft()
                     self._engine.kick()
                 if wake.is_set():
                     continue
-                with trio.move_on_after(self._heartbeat if pings else float("inf")) as patience:
+                with trio.move_on_after(self._heartbeat if wants_pings else math.inf) as patience:
                     await wake.wait()
                 if patience.cancelled_caught:
-                    yield HEALTH_PING  # type: ignore[misc]
+                    yield HEALTH_PING
         finally:
             self._engine.disconnect(stream)
 
-    async def complete_activity_task(self, activity_response: pb.ActivityResponse) -> pb.CompleteTaskResponse:
-        self._dispatcher.complete_activity(activity_result_from_pb(activity_response))
-        await self._engine.decided()
-        return pb.CompleteTaskResponse()
-
-    async def complete_workflow_task(self, workflow_response: pb.WorkflowResponse) -> pb.CompleteTaskResponse:
-        try:
-            result = turn_result_from_pb(workflow_response)
-        except ValueError as error:
-            raise refusals.invalid(f"the turn's answer makes no sense: {error}") from error
+    async def complete_turn(self, result: TurnResult) -> None:
         self._dispatcher.complete_turn(result)
         await self._engine.decided()
-        return pb.CompleteTaskResponse()
 
-    async def complete_orchestrator_task(self, workflow_response: pb.WorkflowResponse) -> pb.CompleteTaskResponse:
-        """The older name of `complete_workflow_task`."""
-        return await self.complete_workflow_task(workflow_response)
-
-
-def _response(request: pb.GetInstanceRequest, state: InstanceState | None) -> pb.GetInstanceResponse:
-    if state is None:
-        return pb.GetInstanceResponse(exists=False)
-    return pb.GetInstanceResponse(
-        exists=True, workflow_state=state_to_pb(state, payloads=request.get_inputs_and_outputs)
-    )
+    async def complete_activity(self, result: ActivityResult) -> None:
+        self._dispatcher.complete_activity(result)
+        await self._engine.decided()

@@ -14,6 +14,7 @@ import trio
 
 from trio_durable import abc
 from trio_durable._rpc import MemoryChannel, serve
+from trio_durable._wire.serving import MessageService
 from trio_durable.sidecar.dispatch import Dispatcher
 from trio_durable.sidecar.engine import Engine
 from trio_durable.sidecar.hub import WARM_INSTANCES, Hub
@@ -26,7 +27,7 @@ __all__ = ["Sidecar", "open_sidecar"]
 class Sidecar:
     """An open sidecar; `open_sidecar` makes it."""
 
-    def __init__(self, service: SidecarService, engine: Engine, nursery: trio.Nursery) -> None:
+    def __init__(self, service: MessageService, engine: Engine, nursery: trio.Nursery) -> None:
         self._service = service
         self._engine = engine
         self._nursery = nursery
@@ -99,7 +100,7 @@ async def open_sidecar(
         hub = Hub(now=now_ns, new_id=new_id, warm_instances=warm_instances)
         dispatcher = Dispatcher(hub, epoch=uuid.uuid4().hex[:12])
         engine = Engine(opened, hub, dispatcher, now=now_ns)
-        service = SidecarService(engine, waits_for_start=waits_for_start, heartbeat=heartbeat)
+        service = MessageService(SidecarService(engine, waits_for_start=waits_for_start, heartbeat=heartbeat))
         with _one_error():
             async with trio.open_nursery() as nursery:
                 await nursery.start(engine.run)
