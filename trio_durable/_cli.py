@@ -14,7 +14,7 @@ from functools import partial
 
 import trio
 
-from trio_durable._errors import DurableError
+from trio_durable import DurableError
 from trio_durable.sidecar import open_sidecar
 
 __all__ = ["main"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import trio_durable.abc
 from tests.house.layers import PUBLIC
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +23,16 @@ def public_names() -> list[tuple[str, str]]:
         for module in sorted(PUBLIC)
         for name in getattr(importlib.import_module(module), "__all__", ())
     ]
+
+
+#: What the protocols of `trio_durable.abc` explain, for all who keep them.
+PROMISED = {
+    attribute
+    for thing in map(vars(trio_durable.abc).get, trio_durable.abc.__all__)
+    if inspect.isclass(thing)
+    for attribute, value in vars(thing).items()
+    if inspect.isfunction(value) and value.__doc__
+}
 
 
 def test_there_are_public_names() -> None:
@@ -40,6 +51,8 @@ def test_a_public_name_is_true_and_explained(module: str, name: str) -> None:
     if inspect.isclass(thing):
         for attribute, value in vars(thing).items():
             function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+            if attribute in PROMISED:
+                continue
             if not attribute.startswith("_") and inspect.isfunction(function):
                 assert inspect.getdoc(getattr(thing, attribute)), f"{module}.{name}.{attribute} has no docstring"
 
@@ -54,7 +67,9 @@ def committed() -> list[Path]:
 
 
 # Folders of somebody's machine; a package index or module proxy by host name.
-MACHINE = re.compile(r"(?<![\w.])/(?:home|Users|root|work)/[\w.-]+|\bproxy\.golang\.org\b|\b(?:index-url|find-links)\s*[=:]")
+MACHINE = re.compile(
+    r"(?<![\w.])/(?:home|Users|root|work)/[\w.-]+|\bproxy\.golang\.org\b|\b(?:index-url|find-links)\s*[=:]"
+)
 
 
 def test_no_machine_is_named() -> None:
@@ -86,8 +101,6 @@ def test_every_environment_variable_is_documented() -> None:
 
 def test_no_other_environment_variable_is_read() -> None:
     # What the package reads from the environment carries its prefix or belongs to the protocol.
-    import trio_durable
-
     folder = Path(os.path.dirname(trio_durable.__file__))
     read = re.compile(r"""environ(?:\.get\(|\[)\s*["']([A-Z_]+)["']|getenv\(\s*["']([A-Z_]+)["']""")
     names = {a or b for path in folder.rglob("*.py") for a, b in read.findall(path.read_text(encoding="utf-8"))}
