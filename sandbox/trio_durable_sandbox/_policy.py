@@ -203,9 +203,19 @@ RULES: tuple[Rule, ...] = (
                    "gather": "task", "wait": "task", "wait_for": "sleep", "timeout": "sleep", "timeout_at": "sleep",
                    "run_coroutine_threadsafe": "thread"}),
     Rule("_asyncio", "loop"),
-    Rule("trio", "loop", passes="abc", remedies={
-        "sleep": "sleep", "sleep_until": "sleep", "sleep_forever": "sleep", "open_file": "file", "Path": "file",
-        "run_process": "process", "open_tcp_stream": "net", "serve_tcp": "net", "open_nursery": "task"}),
+    Rule("trio", "loop", passes="abc", remedies={name: key for key, names in {
+        "sleep": "sleep sleep_until sleep_forever",
+        "task": "open_nursery",
+        "file": "open_file wrap_file Path PosixPath WindowsPath",
+        "process": "Process run_process",
+        "signal": "open_signal_receiver",
+        "net": "DTLSChannel DTLSEndpoint SSLListener SSLStream SocketListener SocketStream StapledStream "
+               "open_ssl_over_tcp_listeners open_ssl_over_tcp_stream open_tcp_listeners open_tcp_stream "
+               "open_unix_socket serve_listeners serve_ssl_over_tcp serve_tcp",
+    }.items() for name in names.split()}),
+    Rule("trio.socket", "net", passes="htonl htons ntohl ntohs inet_aton inet_ntoa inet_pton inet_ntop has_ipv6"),
+    Rule("trio.from_thread", "thread"),
+    Rule("trio.to_thread", "thread"),
     Rule("anyio", "loop", remedies={"sleep": "sleep", "open_file": "file", "Path": "file", "run_process": "process",
                                     "connect_tcp": "net", "create_task_group": "task"}),
     Rule("uvloop", "loop"),

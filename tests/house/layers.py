@@ -47,7 +47,6 @@ _RUN_LOOP = _set(
     "trio.lowlevel.wait_task_rescheduled trio.lowlevel.reschedule trio.lowlevel.current_task "
     "trio.lowlevel.current_trio_token trio.lowlevel.start_thread_soon"
 )
-_SIDECAR = _set("trio_durable._core trio_durable._wire trio_durable._rpc trio_durable.abc trio_durable._errors")
 
 #: The rows. A room's name is the module prefix it governs; the longest prefix that fits wins.
 ROOMS: dict[str, Room] = {
@@ -98,11 +97,9 @@ ROOMS: dict[str, Room] = {
         ),
         third=_set("trio"),
     ),
-    "trio_durable.sidecar": Room(ours=_SIDECAR, third=_set("trio apsw")),
-    # One module of the room touches the contract itself: the service, whose base class and whose methods' signatures
-    # are generated. All others see only what the wire room makes of it.
-    "trio_durable.sidecar.service": Room(
-        ours=_SIDECAR | _set("trio_durable.sidecar trio_durable_proto"), third=_set("trio")
+    "trio_durable.sidecar": Room(
+        ours=_set("trio_durable._core trio_durable._wire trio_durable._rpc trio_durable.abc trio_durable._errors"),
+        third=_set("trio apsw"),
     ),
     "trio_durable.testing": Room(
         ours=_set(

@@ -101,6 +101,13 @@ class DurableFuture(Generic[T]):
             raise RuntimeError(f"{self!r} has no outcome yet: await it first")
         return cast(BaseException, self._outcome) if self._state == _FAILED else None
 
+    def cancel(self) -> None:
+        """Say that nobody waits for it any more (rule 3 of this module); ignored while somebody does.
+
+        It is local: what was asked for runs to its end, and its late result is kept without a sound.
+        """
+        self._lose_interest()
+
     def __await__(self) -> Generator[Waitable, Any, T]:
         if self._state == _PENDING:
             if self._begin is not None:
@@ -117,9 +124,11 @@ class DurableFuture(Generic[T]):
     # -- for the engine -------------------------------------------------------------------------------------------
 
     def park(self, task: Task) -> None:
+        """Wake `task` when the outcome is known."""
         self._waiters[task] = None
 
     def forget(self, task: Task) -> bool:
+        """`task` no longer waits: its wait was cancelled."""
         self._waiters.pop(task, None)
         self._lose_interest()
         return True
@@ -249,15 +258,26 @@ def when_all(futures: Iterable[DurableFuture[T]]) -> DurableFuture[list[T]]:
     return combined
 
 
-def when_any(futures: Iterable[DurableFuture[Any]]) -> DurableFuture[DurableFuture[Any]]:
+def when_any(
+    futures: Iterable[DurableFuture[Any]], *, cancel_losers: bool = False
+) -> DurableFuture[DurableFuture[Any]]:
     """A future of the first of `futures` to have an outcome, a failure included: the very object that was passed in.
 
+    cancel_losers: call `cancel` on the others then; otherwise they go on, and may be awaited later.
     Where several have one already, the first in the order given wins.  Raises ValueError if there is none to wait for.
     """
     members = _members("when_any", futures)
     if not members:
         raise ValueError("when_any needs at least one future: with none it would wait for ever")
-    return combine(f"when_any of {len(members)}", members, DurableFuture.complete)
+
+    def settle(combined: DurableFuture[DurableFuture[Any]], winner: DurableFuture[Any]) -> None:
+        combined.complete(winner)
+        if cancel_losers:
+            for member in members:
+                if member is not winner:
+                    member.cancel()
+
+    return combine(f"when_any of {len(members)}", members, settle)
 
 
 def _members(name: str, futures: Iterable[DurableFuture[T]]) -> Sequence[DurableFuture[T]]:

@@ -49,7 +49,8 @@ class Scheduler:
     """
 
     __slots__ = (
-        "_count", "_current", "_generators", "_live", "_many_generators", "_ready", "deadlines", "now", "root", "words",
+        "_count", "_current", "_generators", "_live", "_many_generators", "_ready", "deadlines", "now", "root",
+        "root_task", "variables", "words",
     )  # fmt: skip
 
     def __init__(self, words: Vocabulary = PLAIN) -> None:
@@ -57,6 +58,9 @@ class Scheduler:
         self.now = 0
         self.deadlines = Deadlines()
         self.root = CancelScope.root(self)
+        self.root_task: Task | None = None
+        #: values of `RunVar`s
+        self.variables: dict[Any, Any] = {}
         self._ready: deque[Task] = deque()
         self._live: dict[Task, None] = {}
         self._generators: list[AsyncGenerator[Any, Any]] = []
@@ -92,7 +96,10 @@ class Scheduler:
         `on_exit(value, error)` is called when it ends.  A task gets a copy of its spawner's context variables.  Whoever
         runs a replay does it in an empty context, so that no variable of the host leaks into an orchestration.
         """
-        return self._start(coro, name, None, on_exit, scope or self.root)
+        task = self._start(coro, name, None, on_exit, scope or self.root)
+        if self.root_task is None:
+            self.root_task = task
+        return task
 
     def spawn_child(self, nursery: Nursery, async_fn: Callable[..., Any], args: tuple[Any, ...], name: object) -> Task:
         """Start `async_fn(*args)` as a child of `nursery`."""

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from trio_durable._core import sleeping
+from trio_durable._durable.trio_facade import trio_facade
 
 __all__ = ["FACADES"]
 
@@ -20,8 +21,7 @@ async def _sleep(delay: float, result: Any = None) -> Any:
     return result
 
 
-_TRIO = SimpleNamespace(sleep=sleeping.sleep, current_time=sleeping.current_time)
 _ASYNCIO = SimpleNamespace(sleep=_sleep, TimeoutError=TimeoutError)
 
 #: Module name -> what makes it for a run; the worker registers them with the sandbox.
-FACADES = {"asyncio": lambda run: _ASYNCIO, "trio": lambda run: _TRIO}
+FACADES = {"asyncio": lambda run: _ASYNCIO, "trio": trio_facade}

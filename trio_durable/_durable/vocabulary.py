@@ -1,4 +1,4 @@
-"""The one place where Trio's exceptions are handed to the core.
+"""The one place that takes from Trio what is not a plain public name of it, and hands Trio's exceptions to the core.
 
 `trio.Cancelled` has no public constructor: it is made by `Cancelled._create`, which is what Trio's own `__reduce__`
 calls.  Nothing else here touches a private name of Trio's, and a test holds this one to its contract.
@@ -10,7 +10,16 @@ import trio
 
 from trio_durable._core.signals import CancelReason, Vocabulary
 
-__all__ = ["TRIO"]
+__all__ = ["ABC", "TRIO", "TRIO_LOWLEVEL", "Abort"]
+
+#: Trio's abstract classes, which hold nothing.
+ABC = trio.abc
+
+#: Trio's low level, looked at for its names; of its contents only sentinels, types and markers are used.
+TRIO_LOWLEVEL = trio.lowlevel
+
+#: What abort functions answer.
+Abort = trio.lowlevel.Abort
 
 
 def _cancelled(reason: CancelReason) -> BaseException:
