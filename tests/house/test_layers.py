@@ -105,7 +105,7 @@ PLANTED = [
     ("trio_durable.sidecar.engine", "from trio_durable._client import Client", "trio_durable._client"),
     ("trio_durable.sidecar.stores.sqlite", "import apsw", None),
     ("trio_durable.sidecar.hub", "import trio_durable_proto as pb", "trio_durable_proto"),
-    ("trio_durable.sidecar.service", "import trio_durable_proto as pb\nfrom .engine import Engine", None),
+    ("trio_durable.sidecar.service", "from .engine import Engine", None),
     ("trio_durable.testing.pair", "from trio_durable._cli import main", "trio_durable._cli"),
     ("trio_durable._cli", "from trio_durable.sidecar import open_sidecar\nfrom trio_durable import Client", None),
     ("trio_durable._cli", "from trio_durable._client import Client", "trio_durable._client"),
