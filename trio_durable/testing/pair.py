@@ -1,0 +1,473 @@
+"""The pair: the worker half and the service half joined in memory, a turn at a time.
+
+A `Pair` is a small world of orchestration instances: their histories, inboxes, timers and open activities, and a clock
+that moves only when it is told to.  Nothing in it waits, and everything that happens is a call of one of its methods,
+so whoever drives it (the test environment, the property tests) decides on every order of events.
+
+The rules:
+
+1. Each turn is run twice: by the instance that is kept in memory, and by one that is replayed from history.  Both must
+   ask for the same, or `ReplayDisagreementError` says where they part.
+2. What the worker asked for is carried out by the service half, and takes effect whole or not at all; an answer that is
+   lost (`lose`) changes nothing.
+3. A turn that sees a sandbox violation, or whose code disagrees with history, is an error of the test and is raised;
+   an orchestration that merely fails is a result like any other.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+from trio_durable._core import actions as ac
+from trio_durable._core import clock
+from trio_durable._core import events as ev
+from trio_durable._core.events import Event, Status
+from trio_durable._core.failures import FailureDetails
+from trio_durable._core.instance import Instance, Message
+from trio_durable._core.ledger import describe
+from trio_durable._errors import DurableError, NonDeterminismError
+from trio_durable._wire.requests import Turn, TurnResult
+from trio_durable._worker.serve import Worker
+from trio_durable._worker.turn import TurnRunner
+
+__all__ = ["OpenTask", "Pair", "ReplayDisagreementError", "TurnTooLongError", "raise_for", "runner_of"]
+
+#: When the world begins, unless a test says otherwise.
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+#: How much the clock moves with each turn, so that no two turns carry one timestamp.  Nanoseconds.
+TICK = 1_000_000
+
+#: Seconds of processor time after which a turn is taken for an endless loop.
+TURN_SECONDS = 5.0
+
+#: Executions in a row that continue as new without waiting for anything.
+GENERATIONS = 100
+
+
+class ReplayDisagreementError(NonDeterminismError, AssertionError):
+    """An instance kept in memory and the same instance replayed from its history ask for different things."""
+
+
+class TurnTooLongError(DurableError, AssertionError):
+    """A turn went on and on: the orchestration loops without awaiting anything."""
+
+
+@dataclass(slots=True, eq=False)
+class OpenTask:
+    """An activity that was scheduled and has not been answered."""
+
+    instance_id: str
+    execution_id: str | None
+    scheduled: ev.TaskScheduled
+
+    @property
+    def id(self) -> int:
+        """The number of the action that scheduled it."""
+        return self.scheduled.event_id
+
+    @property
+    def name(self) -> str:
+        """The activity's name."""
+        return self.scheduled.name
+
+
+@dataclass(slots=True)
+class Life:
+    """One instance: what the service keeps of it."""
+
+    instance: Instance
+    history: list[Event] = field(default_factory=list)
+    inbox: list[Event] = field(default_factory=list)
+    timers: dict[int, ev.TimerCreated] = field(default_factory=dict)
+    generations: int = 0
+    turns: int = 0
+
+
+class Pair:
+    """A world of instances run by `worker`.
+
+    start: when its clock begins.  check: run each turn a second time from history and compare.
+    """
+
+    def __init__(self, worker: Worker, *, start: datetime = START, check: bool = True) -> None:
+        self.worker = worker
+        self.now = clock.from_datetime(start)
+        self.check = check
+        self.lives: dict[str, Life] = {}
+        self.tasks: list[OpenTask] = []
+        self._runner = runner_of(worker, keep=1000)
+        self._ids = 0
+
+    # -- what clients do ----------------------------------------------------------------------------------------------
+
+    def start(self, name: str, payload: str | None, instance_id: str) -> None:
+        """Start an instance; one of that id that has ended is forgotten, one that has not is an error."""
+        known = self.lives.get(instance_id)
+        if known is not None and known.instance.completed is None:
+            raise ValueError(f"instance {instance_id!r} is there already and has not ended; choose another instance id")
+        started = ev.ExecutionStarted(
+            -1, self.now, name=name, input=payload, instance_id=instance_id, execution_id=self._new_id()
+        )
+        self._deliver(Message(instance_id, started))
+
+    def send(self, instance_id: str, event: Event) -> None:
+        """Put `event` into the instance's inbox; an instance that has ended takes no notice."""
+        life = self.life(instance_id)
+        if life.instance.completed is None:
+            life.inbox.append(event)
+
+    def life(self, instance_id: str) -> Life:
+        """The instance; LookupError where there is none."""
+        try:
+            return self.lives[instance_id]
+        except KeyError:
+            known = ", ".join(repr(each) for each in self.lives) or "none"
+            raise LookupError(f"there is no instance {instance_id!r}; there is {known}") from None
+
+    # -- turns --------------------------------------------------------------------------------------------------------
+
+    def ready(self) -> list[str]:
+        """The instances that have something to hear, in the order in which they were made."""
+        return [
+            instance_id
+            for instance_id, life in self.lives.items()
+            if life.inbox and (life.instance.started is not None or _has_start(life.inbox))
+        ]
+
+    def turn(self, instance_id: str, *, first: Sequence[Event] = ()) -> list[ac.Action]:
+        """Run one turn of the instance over its whole inbox and carry out what it asks for.
+
+        first: events that the worker is told before all others, whatever the service half thinks of them (answers that
+        come early, or twice).
+        """
+        life = self.life(instance_id)
+        self.now += TICK
+        plan = life.instance.begin(life.inbox, now=self.now)
+        if not plan.events:
+            del life.inbox[: plan.taken]
+            return []
+        plan.events[1:1] = first
+        result = self._run(life, plan.events)
+        del life.inbox[: plan.taken]
+        life.turns += 1
+        outcome = life.instance.complete(
+            plan,
+            result.actions,
+            now=self.now,
+            new_id=self._new_id,
+            custom_status=result.custom_status,
+            version=result.version,
+            patches=result.patches,
+        )
+        if outcome.stalled is not None:
+            raise DurableError(f"instance {instance_id!r} is stalled: {outcome.stalled.description}")
+        if outcome.continued:
+            self._begin_again(life, outcome.inbox)
+            return list(result.actions)
+        life.history += outcome.history
+        for event in plan.events:
+            if isinstance(event, ev.TimerFired):
+                life.timers.pop(event.timer_id, None)
+        for timer in outcome.timers:
+            life.timers[timer.event_id] = timer
+        execution = life.instance.execution_id
+        self.tasks += [OpenTask(instance_id, execution, task) for task in outcome.tasks]
+        for message in outcome.messages:
+            self._deliver(message)
+        completed = life.instance.completed
+        if completed is not None:
+            life.timers.clear()
+            raise_for(completed.failure)
+            if self.check:
+                check_history(self.worker, life.history, instance_id)
+        return list(result.actions)
+
+    def lose(self, instance_id: str) -> None:
+        """Run the instance's next turn on a worker that dies before it can answer."""
+        self.probe(instance_id)
+        self.crash()
+
+    def probe(self, instance_id: str) -> list[ac.Action]:
+        """What the instance's next turn would ask for; nothing changes."""
+        life = self.life(instance_id)
+        plan = life.instance.begin(life.inbox, now=self.now + TICK)
+        if not plan.events:
+            return []
+        return list(self._replayed(instance_id, life.history, plan.events).actions)
+
+    def crash(self) -> None:
+        """The worker forgets every instance it keeps in memory."""
+        self._runner.close()
+
+    def close(self) -> None:
+        """End the coroutines of every instance that is still there."""
+        self._runner.close()
+
+    def _run(self, life: Life, new: list[Event]) -> TurnResult:
+        instance_id = life.instance.instance_id
+        with _time_limit(instance_id):
+            result = self._runner.run(Turn(instance_id, life.instance.execution_id, list(life.history), list(new)))
+        _raise_failure_of(result.actions)
+        if self.check:
+            again = self._replayed(instance_id, life.history, new)
+            difference = differences(again, result)
+            if difference:
+                raise ReplayDisagreementError(
+                    f"instance {instance_id!r}: replayed from its history, the code asks for something else than it"
+                    f" did in memory.\n{difference}\nThe usual causes: a value that is not the same on every replay (a"
+                    " clock, randomness, an identifier, the order of a set), or state outside of the instance that a"
+                    " run changes. Take such values from the context or from an activity, and keep state in local"
+                    " variables."
+                )
+        return result
+
+    def _replayed(self, instance_id: str, history: list[Event], new: list[Event]) -> TurnResult:
+        execution = self.life(instance_id).instance.execution_id
+        with _time_limit(instance_id):
+            result = runner_of(self.worker, keep=0).run(Turn(instance_id, execution, list(history), list(new)))
+        _raise_failure_of(result.actions)
+        return result
+
+    def _begin_again(self, life: Life, inbox: list[Event]) -> None:
+        instance_id = life.instance.instance_id
+        life.generations = life.generations + 1 if life.instance.tight_generations else 0
+        if life.generations > GENERATIONS:
+            raise TurnTooLongError(
+                f"instance {instance_id!r} has continued as new {GENERATIONS} times without waiting for anything: it"
+                " would go on for ever. Await a timer, an event or an activity in each execution."
+            )
+        life.history.clear()
+        life.timers.clear()
+        life.inbox[:0] = inbox
+        self.tasks = [task for task in self.tasks if task.instance_id != instance_id]
+
+    # -- answers ------------------------------------------------------------------------------------------------------
+
+    def answer(self, task: OpenTask, *, result: str | None = None, failure: FailureDetails | None = None) -> Event:
+        """The activity has returned `result`, or failed; returns the event that says so."""
+        self.tasks.remove(task)
+        event = answer_event(task, self.now, result=result, failure=failure)
+        life = self.lives.get(task.instance_id)
+        if life is not None and life.instance.execution_id == task.execution_id:
+            self.send(task.instance_id, event)
+        return event
+
+    def next_timer(self) -> tuple[str, ev.TimerCreated] | None:
+        """The timer that fires next, among those that ever do."""
+        due = [
+            (timer.fire_at, position, instance_id, timer)
+            for position, (instance_id, life) in enumerate(self.lives.items())
+            for timer in life.timers.values()
+            if timer.fire_at < clock.FOREVER
+        ]
+        if not due:
+            return None
+        _, _, instance_id, timer = min(due, key=lambda each: (each[0], each[1], each[3].event_id))
+        return instance_id, timer
+
+    def fire(self, instance_id: str, timer: ev.TimerCreated) -> None:
+        """`timer` goes off; the clock moves to its time if that is not past."""
+        self.now = max(self.now, timer.fire_at)
+        self.life(instance_id).timers.pop(timer.event_id)
+        self.send(instance_id, ev.TimerFired(-1, self.now, timer.event_id, timer.fire_at))
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _deliver(self, message: Message) -> None:
+        if isinstance(message.event, ev.ExecutionStarted):
+            known = self.lives.get(message.to)
+            if known is None or known.instance.completed is not None:
+                self.lives[message.to] = Life(Instance(message.to), inbox=[message.event])
+            return
+        life = self.lives.get(message.to)
+        if life is None or (message.execution_id is not None and life.instance.execution_id != message.execution_id):
+            return
+        self.send(message.to, message.event)
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"execution-{self._ids}"
+
+
+def answer_event(
+    task: OpenTask, now: int, *, result: str | None = None, failure: FailureDetails | None = None
+) -> ev.TaskCompleted | ev.TaskFailed:
+    """The event that answers `task`."""
+    key = task.scheduled.task_execution_id
+    if failure is not None:
+        return ev.TaskFailed(-1, now, task.id, failure, key)
+    return ev.TaskCompleted(-1, now, task.id, result, key)
+
+
+def runner_of(worker: Worker, *, keep: int) -> TurnRunner:
+    """What runs the worker's turns; it shares the worker's registry, sandbox and converter, and none of its memory."""
+    return TurnRunner(worker._registry, worker._sandbox, worker._converter, keep)
+
+
+def check_history(worker: Worker, history: Sequence[Event], instance_id: str, *, lenient: bool = False) -> None:
+    """Replay `history`, whole, with the worker's code; raises NonDeterminismError where they disagree.
+
+    lenient: the result may be another one, as when an instance is replayed by newer code that asks for the same.
+    """
+    started = next((event for event in history if isinstance(event, ev.ExecutionStarted)), None)
+    if started is None:
+        raise ValueError(f"the history of instance {instance_id!r} has no ExecutionStarted; it is not whole")
+    completed = next((event for event in history if isinstance(event, ev.ExecutionCompleted)), None)
+    past = [event for event in history if not isinstance(event, ev.ExecutionCompleted)]
+    with _time_limit(instance_id):
+        result = runner_of(worker, keep=0).run(Turn(instance_id, started.execution_id, past, []))
+    _raise_failure_of(result.actions)
+    if completed is None:
+        extra = [action for action in result.actions if not isinstance(action, ac.CompleteOrchestration)]
+        ended = [action for action in result.actions if isinstance(action, ac.CompleteOrchestration)]
+        if ended and ended[0].status is not Status.CONTINUED_AS_NEW:
+            raise _unlike(started.name, instance_id, "nothing more yet", f"it ends as {ended[0].status.name}")
+    else:
+        extra = [action for action in result.actions if not isinstance(action, ac.CompleteOrchestration)]
+        if not extra:
+            _compare_end(started.name, instance_id, completed, result.actions, lenient=lenient)
+    if extra:
+        raise _unlike(started.name, instance_id, "nothing more in that turn", describe(extra[0]))
+
+
+def _compare_end(
+    name: str, instance_id: str, completed: ev.ExecutionCompleted, actions: Sequence[ac.Action], *, lenient: bool
+) -> None:
+    end = next((action for action in actions if isinstance(action, ac.CompleteOrchestration)), None)
+    wanted = f"it ends as {completed.status.name}"
+    if completed.failure is not None:
+        wanted += f" with {completed.failure.error_type}: {completed.failure.error_message}"
+    if end is None:
+        raise _unlike(name, instance_id, wanted, "it is still waiting")
+    if end.status is not completed.status:
+        got = f"it ends as {end.status.name}"
+        if end.failure is not None:
+            got += f" with {end.failure.error_type}: {end.failure.error_message}"
+        raise _unlike(name, instance_id, wanted, got)
+    if lenient:
+        return
+    if end.result != completed.result:
+        raise _unlike(name, instance_id, f"the result {completed.result}", f"the result {end.result}")
+    if end.failure is not None and completed.failure is not None and _brief(end.failure) != _brief(completed.failure):
+        got = f"it ends as FAILED with {end.failure.error_type}: {end.failure.error_message}"
+        raise _unlike(name, instance_id, wanted, got)
+
+
+def _unlike(name: str, instance_id: str, expected: str, got: str) -> NonDeterminismError:
+    return NonDeterminismError(
+        f"orchestration {name!r}, instance {instance_id!r}: the code and the recorded history disagree.\n"
+        f"  - expected (history): {expected}\n"
+        f"  + got (code):         {got}\n"
+        "The usual causes: the code was changed since; a value is not the same on every replay (a clock, randomness,"
+        " the environment, the order of a set). Keep the old order of calls for running instances (register the changed"
+        " orchestrator under a new name), or take such values from an activity."
+    )
+
+
+def differences(expected: TurnResult, got: TurnResult) -> str | None:
+    """How two answers to one turn differ, as a diff of lines; None if they do not."""
+    before, after = _lines(expected), _lines(got)
+    if before == after:
+        return None
+    lines = []
+    for number in range(max(len(before), len(after))):
+        old = before[number] if number < len(before) else "nothing"
+        new = after[number] if number < len(after) else "nothing"
+        lines += [f"    {old}"] if old == new else [f"  - from history: {old}", f"  + in memory:    {new}"]
+    return "\n".join(lines)
+
+
+def _lines(result: TurnResult) -> list[str]:
+    lines = [_line(action) for action in result.actions]
+    if result.custom_status is not None:
+        lines.append(f"custom status {result.custom_status}")
+    return lines
+
+
+def _line(action: ac.Action) -> str:
+    text = describe(action)
+    match action:
+        case ac.ScheduleTask():
+            key = f" key {action.task_execution_id}" if action.task_execution_id else ""
+            return f"{text} with {action.input}{key}"
+        case ac.CreateChild():
+            return f"{text} with {action.input}" + (f" as {action.instance_id}" if action.instance_id else "")
+        case ac.CreateTimer():
+            at = "never" if action.fire_at >= clock.FOREVER else clock.to_datetime(action.fire_at).isoformat()
+            return f"{text} at {at} ({action.fire_at})"
+        case ac.CompleteOrchestration():
+            end = f"#{action.id} end as {action.status.name} with {action.result}"
+            if action.failure is not None:
+                end += " and " + ": ".join(_brief(action.failure))
+            return end + "".join(f", carrying {event}" for event in action.carryover)
+        case _:
+            return repr(action)
+
+
+def _brief(failure: FailureDetails) -> tuple[str, str]:
+    return failure.error_type, failure.error_message
+
+
+def _raise_failure_of(actions: Sequence[ac.Action]) -> None:
+    for action in actions:
+        if isinstance(action, ac.CompleteOrchestration):
+            raise_for(action.failure)
+
+
+def raise_for(failure: FailureDetails | None) -> None:
+    """Raise where a failure is not the orchestration's own: a violation, a disagreement with history, an endless loop.
+
+    Raises NonDeterminismError, with what the engine said.
+    """
+    if failure is None:
+        return
+    kind = failure.error_type.rpartition(".")[2]
+    if kind in ("NonDeterminismError", "SandboxViolationError", "OrchestrationProtocolError"):
+        raise NonDeterminismError(f"{kind}: {failure.error_message}" if kind[0] in "SO" else failure.error_message)
+
+
+def _has_start(inbox: Sequence[Event]) -> bool:
+    return any(isinstance(event, ev.ExecutionStarted) for event in inbox)
+
+
+class _Alarm(BaseException):
+    """Raised inside a turn that takes too long; no orchestration catches it by accident."""
+
+
+@contextmanager
+def _time_limit(instance_id: str) -> Iterator[None]:
+    """Stop a turn that loops for ever, where the platform can (the main thread of a POSIX process)."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    where: list[str] = []
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        if frame is not None:
+            where.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        raise _Alarm
+
+    # Virtual time counts only what this process computes, and nobody else's alarm (a test runner's) is disturbed.
+    before: Callable[[int, FrameType | None], Any] | int | None = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, TURN_SECONDS, TURN_SECONDS)
+    try:
+        yield
+    except _Alarm:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+    if where:
+        raise TurnTooLongError(
+            f"a turn of instance {instance_id!r} did not end within {TURN_SECONDS:g} s of computing; it stood at"
+            f" {where[0]}. Within a turn no time passes and nothing arrives: await a timer, an event or a call in every"
+            " loop, and do long computations in an activity."
+        )
