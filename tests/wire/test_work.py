@@ -83,6 +83,8 @@ def test_encoded_events_are_equal_when_their_bytes_are(one, other):
     same = [event_to_bytes(e) for e in one] == [event_to_bytes(e) for e in other]
     assert (encoded(one) == encoded(other)) is same
     assert encoded(one) == encoded(one)
+    assert encoded(one).alone() == encoded(one)
+    assert encoded([*other, *one])[len(other) :].alone() == encoded(one)
     assert encoded(one) != [*one]
 
 

@@ -61,6 +61,15 @@ class EncodedEvents(Sequence[ev.Event]):
                 else:
                     yield make(event_id, a, b)
 
+    def alone(self) -> EncodedEvents:
+        """The same events in a buffer of their own, so that keeping them does not keep the whole history they came in."""
+        spans: list[tuple[int, int]] = []
+        at = 0
+        for i, j in self._spans:
+            spans.append((at, at + j - i))
+            at += j - i
+        return EncodedEvents(b"".join([self._data[i:j] for i, j in self._spans]), spans)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, EncodedEvents):
             return NotImplemented

@@ -26,6 +26,7 @@ from trio_durable._durable.context import OrchestrationContext, drive_generator
 from trio_durable._durable.vocabulary import TRIO
 from trio_durable._errors import NotRegisteredError, PayloadError
 from trio_durable._wire.requests import Turn, TurnResult
+from trio_durable._wire.work import EncodedEvents
 from trio_durable._worker.registry import Registered, Registry, result_hint, takes_input, value_hint
 
 __all__ = ["TurnRunner"]
@@ -171,7 +172,7 @@ class _Instance:
                 # A violation that the code swallowed has been seen all the same: the turn cannot be trusted.
                 outcome = self._replay.fail(self._run.violations[0])
         self._seen = len(turn.past) + len(turn.new)
-        self._last = turn.new
+        self._last = turn.new.alone() if isinstance(turn.new, EncodedEvents) else turn.new
         return outcome
 
     def close(self) -> None:
