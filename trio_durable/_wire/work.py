@@ -62,7 +62,7 @@ class EncodedEvents(Sequence[ev.Event]):
                     yield make(event_id, a, b)
 
     def alone(self) -> EncodedEvents:
-        """The same events in a buffer of their own, so that keeping them does not keep the whole history they came in."""
+        """The same events in a buffer of their own: keeping them does not keep the history they came in."""
         spans: list[tuple[int, int]] = []
         at = 0
         for i, j in self._spans:
