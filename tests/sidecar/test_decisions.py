@@ -22,13 +22,14 @@ from trio_durable._core.events import Status
 from trio_durable._rpc import GRPCError
 from trio_durable._wire.events import event_from_bytes
 from trio_durable._wire.requests import Activity, ActivityResult, Turn, TurnResult, work_from_pb
-from trio_durable._wire.splice import split_past
+from trio_durable._wire.splice import events_in, split_past
 from trio_durable._wire.states import CreateInstance, state_from_bytes
 from trio_durable.sidecar import MemoryStore
 from trio_durable.sidecar.dispatch import Dispatcher
 from trio_durable.sidecar.hub import Hub
+from trio_durable.sidecar.records import Batch
 
-STEPS = ["commit", "commit", "answer", "answer", "answer", "answer late"]
+STEPS = ["commit", "commit", "commit slowly", "answer", "answer", "answer", "answer late"]
 STEPS += ["repeat", "crash", "lose stream", "connect", "tick", "raise"]
 ROUNDS = 2  # executions of the root
 
@@ -91,7 +92,9 @@ class World:
         self.commit()
 
     def commit(self) -> None:
-        batch = self.hub.take()
+        self.finish(self.hub.take())
+
+    def finish(self, batch: Batch) -> None:
         self.store.commit(batch.changes)
         self.raised[1] += self.raised[0]
         self.raised[0] = []
@@ -127,6 +130,14 @@ class World:
         self.dispatcher.connect(lambda: None, keeps_history=False)
         self.dispatcher.assign()
 
+    def commit_slowly(self) -> None:
+        """Something is decided while the disk is busy."""
+        batch = self.hub.take()
+        item = self.take(0)
+        if item is not None:
+            self.answer(item)
+        self.finish(batch)
+
     def take(self, number: int) -> pb.WorkItem | None:
         streams = [stream for stream in self.dispatcher.streams.values() if stream.outbox]
         if not streams:
@@ -146,6 +157,8 @@ class World:
             current = self.hub.records.get(work.instance_id)
             if current is not None and current.turn is not None and current.turn.token == item.completion_token:
                 assert all(event in stored for event in work.new[1:])
+                kept = [data for _, data in self.store.history(work.instance_id)]
+                assert work.past == events_in(kept)
         elif isinstance(work, Activity) and self.hub.activities.get(work.instance_id, {}).get(work.task_id):
             assert any(task.instance_id == work.instance_id for task in left.activities)
 
@@ -167,6 +180,8 @@ class World:
     def step(self, what: str, number: int) -> None:
         if what == "commit":
             self.commit()
+        elif what == "commit slowly":
+            self.commit_slowly()
         elif what == "answer":
             item = self.take(number)
             if item is not None:

@@ -108,12 +108,13 @@ class Hub:
                 record.events = 0
 
     def is_ready(self, instance_id: str) -> bool:
-        """Whether a committed event waits for a turn that may run now."""
+        """Whether a committed event waits for a turn that may run now: one whose history is committed, too."""
         record = self.records.get(instance_id)
         return (
             record is not None
             and not record.ended
             and record.turn is None
+            and record.batch <= self._committed
             and record.starts_at is None
             and not record.stalled
             and record.not_before <= self._now()
