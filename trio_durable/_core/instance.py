@@ -11,7 +11,7 @@ A turn has two steps, and nothing changes before the second:
 
 An answer that never comes, or comes from a worker that was lost, therefore costs nothing: `begin` again.
 
-Rules it holds (the protocol's, section numbers of the protocol's description in `docs/`):
+Rules it holds (the protocol's, and where the protocol is silent, durabletask-go's):
 - Each action is confirmed by an event with the action's id.  A turn that asks for an id twice has lost its way; the
   instance fails with a message that says so, because a refusal would be retried for ever.
 - One answer per (kind, id); later ones, and answers to what was never asked for, are dropped.
