@@ -123,8 +123,9 @@ class World:
             history = [event for _, data in self.store.history("root") for event in split_past(data)]
             waiting = [event.data for event in left.inbox if event.instance_id == "root"]
             events = [event_from_bytes(data) for data in history + waiting]
-            heard = {event.input for event in events if isinstance(event, ev.EventRaised)}
-            assert set(self.raised[1]) <= heard, "an event that was acknowledged is lost"
+            heard = [event.input for event in events if isinstance(event, ev.EventRaised)]
+            assert set(self.raised[1]) <= set(heard), "an event that was acknowledged is lost"
+            assert len(set(heard)) == len(heard), "an event is there twice"
 
     def connect(self) -> None:
         self.dispatcher.connect(lambda: None, keeps_history=False)
