@@ -10,26 +10,62 @@
 Our own suite uses it, and has no helper that users lack.  What needs Hypothesis is loaded at first use.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from trio_durable.testing.environment import InstanceHandle, StuckError, TestEnvironment, open_test_environment
 from trio_durable.testing.fakes import ActivityCall
 from trio_durable.testing.histories import History, HistoryFormatError, load_history, replay_history
 from trio_durable.testing.pair import ReplayDisagreementError, TurnTooLongError
+from trio_durable.testing.script import DidNotEndError, Outcome, ScriptError, play
+
+if TYPE_CHECKING:
+    from trio_durable.testing import strategies
+    from trio_durable.testing.properties import replays
 
 __all__ = [
     "ActivityCall",
+    "DidNotEndError",
     "History",
     "HistoryFormatError",
     "InstanceHandle",
+    "Outcome",
     "ReplayDisagreementError",
+    "ScriptError",
     "StuckError",
     "TestEnvironment",
     "TurnTooLongError",
     "load_history",
     "open_test_environment",
+    "play",
     "replay_history",
+    "replays",
+    "strategies",
 ]
+
+#: What needs Hypothesis, and where it is.
+_WITH_HYPOTHESIS = {"replays": "properties", "strategies": ""}
 
 # Tracebacks and reprs show the name under which users import a thing.
 for _name in __all__:
-    globals()[_name].__module__ = __name__
+    if _name not in _WITH_HYPOTHESIS:
+        globals()[_name].__module__ = __name__
 del _name
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_HYPOTHESIS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import hypothesis  # noqa: F401
+    except ModuleNotFoundError:
+        raise ImportError(
+            f"trio_durable.testing.{name} needs Hypothesis, which is not installed: `pip install hypothesis`. "
+            "The environment, `replay_history` and `play` work without it."
+        ) from None
+    found = import_module(f"{__name__}.{_WITH_HYPOTHESIS[name] or name}")
+    if _WITH_HYPOTHESIS[name]:
+        found = getattr(found, name)
+        found.__module__ = __name__
+    globals()[name] = found
+    return found

@@ -449,8 +449,11 @@ def _time_limit(instance_id: str) -> Iterator[None]:
         yield
         return
     where: list[str] = []
+    over = False
 
     def ring(number: int, frame: FrameType | None) -> None:
+        if over:
+            return
         if frame is not None:
             where.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
         raise _Alarm
@@ -460,9 +463,11 @@ def _time_limit(instance_id: str) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_VIRTUAL, TURN_SECONDS, TURN_SECONDS)
     try:
         yield
+        over = True
     except _Alarm:
         pass
     finally:
+        over = True
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
     if where:
