@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlreadyExistsError",
+    "CompensationError",
     "DurableError",
     "NonDeterminismError",
     "NonRetryableError",
@@ -76,6 +77,14 @@ class TaskFailedError(_FailedError):
 
 class OrchestrationFailedError(_FailedError):
     """An orchestration ended as FAILED; raised by the client's `raise_if_failed`."""
+
+
+class CompensationError(DurableError):
+    """Compensations of a saga failed; `errors` are their failures, and `__cause__` is what the saga failed with."""
+
+    def __init__(self, message: str, errors: list[Exception]) -> None:
+        super().__init__(message)
+        self.errors = errors
 
 
 class NonDeterminismError(DurableError):

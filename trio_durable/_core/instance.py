@@ -33,7 +33,9 @@ from trio_durable._core.ledger import ANSWERS, CONFIRMS, KIND_OF, Kind, answered
 
 __all__ = ["Instance", "Message", "Outcome", "TurnPlan", "child_instance_id"]
 
-#: The protocol's number for "no worker at hand has the version this instance is pinned to".
+#: The protocol's numbers for "the worker's patches are not those of history" and for "no worker at hand has the version
+#: this instance is pinned to".
+PATCH_MISMATCH = 0
 VERSION_NOT_AVAILABLE = 1
 
 #: The id of events that no action asked for.
@@ -88,6 +90,11 @@ class _ProtocolError(Exception):
 def child_instance_id(parent: str, action_id: int) -> str:
     """The id of a child that was created without one: the parent's id and the action's, in four hexadecimal digits."""
     return f"{parent}:{action_id & 0xFFFF:04x}"
+
+
+def _gave_up(actions: Sequence[ac.Action]) -> bool:
+    """Whether the worker's engine ends the instance, whose code may then not have come as far as before."""
+    return any(isinstance(action, ac.CompleteOrchestration) and action.id == NO_ID for action in actions)
 
 
 class Instance:
@@ -217,7 +224,15 @@ class Instance:
         """
         terminate = next((event for event in plan.events if isinstance(event, ev.ExecutionTerminated)), None)
         if terminate is None and any(isinstance(action, ac.VersionNotAvailable) for action in actions):
-            return self._stall(now)
+            wanted = f"version {self.version!r}" if self.version is not None else "the version it asks for"
+            return self._stall(now, VERSION_NOT_AVAILABLE, f"No connected worker has {wanted} of this orchestration.")
+        if terminate is None and list(patches[: len(self.patches)]) != self.patches and not _gave_up(actions):
+            return self._stall(
+                now,
+                PATCH_MISMATCH,
+                f"History holds the patches {self.patches}, and the worker's code applied {list(patches)}, which does"
+                " not begin with them: the code was changed where it had been before.",
+            )
         first_turn = self.started is None
         events = list(plan.events)
         if (version is not None or patches) and isinstance(events[0], ev.OrchestratorStarted):
@@ -246,11 +261,8 @@ class Instance:
                 outcome.messages.append(Message(child, event))
         return outcome
 
-    def _stall(self, now: int) -> Outcome:
-        wanted = f"version {self.version!r}" if self.version is not None else "the version it asks for"
-        self.stalled = ev.ExecutionStalled(
-            NO_ID, now, VERSION_NOT_AVAILABLE, f"No connected worker has {wanted} of this orchestration."
-        )
+    def _stall(self, now: int, reason: int, description: str) -> Outcome:
+        self.stalled = ev.ExecutionStalled(NO_ID, now, reason, description)
         return Outcome(stalled=self.stalled)
 
     def _act(
@@ -468,7 +480,8 @@ class Instance:
                     self.started_at = event.timestamp
                 if event.version is not None and self.version is None:
                     self.version = event.version
-                self.patches.extend(event.patches)
+                if event.patches:
+                    self.patches = list(event.patches)  # each turn reports the whole list
             case ev.ExecutionStarted():
                 self.started = event
                 self.version = event.version if self.version is None else self.version

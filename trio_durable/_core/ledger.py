@@ -108,6 +108,8 @@ def mismatch(action: Action, event: Event) -> str | None:
         return None if action.name == event.name else "another activity"
     if isinstance(action, CreateChild) and isinstance(event, ChildCreated):
         return None if action.name == event.name else "another child orchestration"
+    if isinstance(action, CreateDetached) and isinstance(event, DetachedCreated):
+        return None if action.instance_id == event.instance_id else "another detached orchestration"
     if isinstance(action, CreateTimer) and isinstance(event, TimerCreated):
         if action.origin is None or event.origin is None:
             return None  # recorded by an SDK that does not write why a timer exists

@@ -36,6 +36,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from trio_durable._core import clock
@@ -43,6 +44,7 @@ from trio_durable._core.actions import (
     Action,
     CompleteOrchestration,
     CreateChild,
+    CreateDetached,
     CreateTimer,
     ScheduleTask,
     VersionNotAvailable,
@@ -70,6 +72,7 @@ from trio_durable._core.events import (
     TimerFired,
     TimerOrigin,
     TimerOriginKind,
+    TraceContext,
 )
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.futures import DurableFuture
@@ -78,6 +81,7 @@ from trio_durable._core.retry import RetryPolicy
 from trio_durable._core.scheduler import Scheduler, Task
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.signals import PLAIN, CancelReason, Vocabulary
+from trio_durable._core.versions import Patches
 from trio_durable._errors import NonDeterminismError, TaskFailedError
 
 __all__ = ["CANCEL_EVENT", "GUID_NAMESPACE", "OrchestratorMissing", "Outcome", "Replay"]
@@ -156,7 +160,9 @@ class Replay:
         self.custom_status: str | None = None
         #: events seen, those held back by a suspension included
         self.events_seen = 0
+        #: the version this execution is pinned to: recorded in history, or chosen by `start` in its first turn
         self.version: str | None = None
+        self.patches = Patches()
         self._start = start
         self._next_id = 1
         self._serial = 0
@@ -178,6 +184,8 @@ class Replay:
         self._completion: CompleteOrchestration | VersionNotAvailable | None = None
         self._terminated = False
         self._next_input: tuple[str | None, bool] | None = None
+        self._next_version: str | None = None
+        self._detached = self._moments = 0
         self._closed = False
 
     @property
@@ -231,7 +239,7 @@ class Replay:
 
     def _answer(self) -> Outcome:
         completion = self._completion
-        turn = Outcome([], self.custom_status, self.version, complete=completion is not None)
+        turn = Outcome([], self.custom_status, self.version, list(self.patches.applied), completion is not None)
         if self.is_suspended and not self._terminated and not (completion is not None and completion.id == -1):
             turn.complete = False
             return turn
@@ -252,7 +260,8 @@ class Replay:
         if self._terminated:
             return
         if self.is_suspended and not isinstance(event, ExecutionResumed | ExecutionTerminated):
-            self._held_back.append(event)
+            if not isinstance(event, ExecutionSuspended):  # a second suspension changes nothing; one resume ends both
+                self._held_back.append(event)
             return
         self._apply(event)
 
@@ -308,6 +317,7 @@ class Replay:
         self._move_clock(event.timestamp)
         if event.version is not None:
             self.version = event.version
+        self.patches.record(event.patches)
 
     def _on_execution_started(self, event: ExecutionStarted) -> None:
         if self.started is not None:
@@ -446,7 +456,9 @@ class Replay:
             status = Status.CANCELED if self._was_cancelled(error) else Status.FAILED
             self._completion = CompleteOrchestration(number, status, failure=failure)
         elif self._next_input is not None:
-            self._completion = CompleteOrchestration(number, Status.CONTINUED_AS_NEW, result=self._next_input[0])
+            self._completion = CompleteOrchestration(
+                number, Status.CONTINUED_AS_NEW, result=self._next_input[0], new_version=self._next_version
+            )
         else:
             self._completion = CompleteOrchestration(number, Status.COMPLETED, result=result)
 
@@ -459,9 +471,26 @@ class Replay:
             return error.split(cancelled)[1] is None
         return isinstance(error, cancelled)
 
-    def continue_as_new(self, payload: str | None, *, save_events: bool) -> None:
+    def debug_info(self) -> dict[str, Any]:
+        """What is asked for and not answered, and what waits, in words."""
+        return {
+            "next_id": self._next_id,
+            "asked_for_in_this_turn": [describe(action) for action in self._pending.values()],
+            "not_answered": [f"{kind.value} #{number}" for kind, number in self._open],
+            "waits_for_events": sorted(name for name, waits in self._waits.items() if waits),
+            "unread_events": [event.name for event in self._inbox],
+            "patches": list(self.patches.applied),
+        }
+
+    def distinct_moment(self) -> datetime:
+        """The orchestration's time, each call a microsecond later than the last."""
+        self._moments += 1
+        return clock.to_datetime(self.now) + timedelta(microseconds=self._moments)
+
+    def continue_as_new(self, payload: str | None, *, save_events: bool, version: str | None = None) -> None:
         """Start over with `payload` as the input once the code returns or waits; `save_events` keeps unread events."""
         self._next_input = (payload, save_events)
+        self._next_version = version
 
     # -- what code asks for ---------------------------------------------------------------------------------------
 
@@ -535,6 +564,38 @@ class Replay:
             return CreateChild(0, name, instance_id, payload, router=router, retry_parent_instance_id=first or None)
 
         return attempts.start(ask)
+
+    def start_detached(
+        self,
+        name: str,
+        payload: str | None,
+        *,
+        instance_id: str = "",
+        scheduled_start: int | None = None,
+        tags: dict[str, str] | None = None,
+        trace: TraceContext | None = None,
+        router: Router | None = None,
+    ) -> str:
+        """Start an orchestration that nobody waits for; its instance id."""
+        self._detached += 1
+        if not instance_id:
+            execution = self.started.execution_id if self.started is not None else None
+            seed = f"{self.instance_id}|{execution or ''}|detached|{self._detached}"
+            instance_id = uuid.uuid5(GUID_NAMESPACE, seed).hex
+        if not self._closed:
+            number = self._take_id()
+            self._lines[number] = _user_line()
+            self._pending[number] = CreateDetached(
+                number,
+                name,
+                instance_id,
+                payload,
+                scheduled_start=scheduled_start,
+                tags=tags or {},
+                trace_context=trace,
+                router=router,
+            )
+        return instance_id
 
     def create_timer(self, fire_at: int) -> DurableFuture[None]:
         """A timer that fires at `fire_at`, nanoseconds; one in the past fires at once, one past FOREVER never."""
@@ -728,7 +789,9 @@ class _Attempts:
                 # Nobody waits any more, so nothing is tried again unless somebody does.
                 self._held = lambda: self._deliver(event)
                 return
-            wait = self._policy.delay(self._attempt, failure, self._first, self._replay.now)
+            wait = self._policy.delay(
+                self._attempt, failure, self._first, self._replay.now, key=f"{self._replay.instance_id}|{self.known_by}"
+            )
             if wait is not None:
                 origin = TimerOrigin(self._origin, self.known_by)
                 self._replay.set_timer(self._replay.now + wait, f"{self._name}-retry", origin, self._again)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from random import Random
 
 from trio_durable._core import clock
 from trio_durable._core.failures import FailureDetails
@@ -24,7 +25,11 @@ class RetryPolicy:
     non_retryable_error_types: exception classes, or names as they appear in failure details, that end the attempts.
     handle: called with the failure; a false answer ends the attempts.  It must be deterministic.
 
-    The n-th wait (n from 0) is `min(first_retry_interval * backoff_coefficient ** n, max_retry_interval)`.
+    jitter: the greatest part, from 0 to 1, by which a wait is shortened, so that many instances that failed together do
+    not try again together.  It is drawn from the call's identity and the attempt, so every replay draws the same.
+
+    Before jitter, the n-th wait (n from 0) is
+    `min(first_retry_interval * backoff_coefficient ** n, max_retry_interval)`.
     Raises ValueError for numbers that make no sense.
     """
 
@@ -35,6 +40,7 @@ class RetryPolicy:
     retry_timeout: timedelta | None = None
     non_retryable_error_types: tuple[type[BaseException] | str, ...] = ()
     handle: Callable[[FailureDetails], bool] | None = None
+    jitter: float = 0.0
 
     def __post_init__(self) -> None:
         if self.first_retry_interval <= timedelta(0):
@@ -43,6 +49,8 @@ class RetryPolicy:
             raise ValueError(f"max_number_of_attempts must be at least 1, got {self.max_number_of_attempts}")
         if not self.backoff_coefficient >= 1:
             raise ValueError(f"backoff_coefficient must be at least 1, got {self.backoff_coefficient}")
+        if not 0 <= self.jitter <= 1:
+            raise ValueError(f"jitter must be between 0 and 1, got {self.jitter}")
         if self.max_retry_interval is not None and self.max_retry_interval < self.first_retry_interval:
             raise ValueError(
                 f"max_retry_interval ({self.max_retry_interval}) must not be shorter than "
@@ -54,10 +62,12 @@ class RetryPolicy:
                 f"first_retry_interval ({self.first_retry_interval})"
             )
 
-    def delay(self, attempt: int, failure: FailureDetails, first_attempt: int, now: int) -> int | None:
+    def delay(
+        self, attempt: int, failure: FailureDetails, first_attempt: int, now: int, *, key: str = ""
+    ) -> int | None:
         """Nanoseconds to wait after the failure of attempt number `attempt` (from 1); None means no more attempts.
 
-        first_attempt, now: nanoseconds on the orchestration's clock.
+        first_attempt, now: nanoseconds on the orchestration's clock.  key: what jitter is drawn from.
         """
         if failure.non_retriable or attempt >= self.max_number_of_attempts or self._refuses(failure):
             return None
@@ -70,7 +80,9 @@ class RetryPolicy:
         try:
             wait = first * self.backoff_coefficient ** (attempt - 1)
         except OverflowError:
-            return longest
+            wait = longest
+        if self.jitter:
+            wait = min(wait, longest) * (1 - self.jitter * Random(f"{key}|{attempt}").random())
         # Whole microseconds: the finest that a datetime, and so a person's log, can show.
         return int(min(wait, longest)) // 1000 * 1000
 

@@ -40,6 +40,7 @@ from .address import Address, parse_address
 from .calls import current_call
 from .channel import Channel, ClientStream
 from .dialer import Backoff
+from .environment import channel_settings, default_address
 from .keepalive import Keepalive
 from .memory import MemoryChannel
 from .opening import open_channel
@@ -59,8 +60,10 @@ __all__ = [
     "Server",
     "Stub",
     "WorkStub",
+    "channel_settings",
     "client_tls",
     "current_call",
+    "default_address",
     "open_channel",
     "parse_address",
     "serve",

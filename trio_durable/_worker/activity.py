@@ -6,16 +6,22 @@ Activities run in the real world, outside of any sandbox, at least once each.
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import trio
 
 from trio_durable import _converter
+from trio_durable._core.envelope import unseal
 from trio_durable._core.failures import FailureDetails
-from trio_durable._errors import NotRegisteredError, PayloadError
+from trio_durable._durable.context import SEND_EVENT
+from trio_durable._durable.travel import TRACE_STATE
+from trio_durable._errors import NotFoundError, NotRegisteredError, PayloadError, SidecarError
+from trio_durable._rpc import GRPCError, RpcStatus
+from trio_durable._wire import calls
 from trio_durable._wire.requests import Activity, ActivityResult
 from trio_durable._worker.registry import Registry, takes_input, value_hint
 
@@ -28,6 +34,9 @@ class ActivityContext:
 
     orchestration_id: the instance that called.  task_id: the number of the call's action; an attempt has its own.
     task_execution_id: the same for all attempts of one call, so it is a key for making effects idempotent.
+    attempt: the number of the attempt, from 1, as far as this worker saw them: the protocol does not tell it, and a
+    worker that is restarted counts from 1 again.
+    trace_parent, trace_state: the caller's W3C trace context.  metadata: what the orchestration set.
     """
 
     orchestration_id: str
@@ -36,11 +45,17 @@ class ActivityContext:
     task_execution_id: str = ""
     trace_parent: str | None = None
     trace_state: str | None = None
+    attempt: int = 1
+    metadata: dict[str, str] = field(default_factory=dict)
 
     @property
     def workflow_id(self) -> str:
         """The name of `orchestration_id` in Dapr's SDK."""
         return self.orchestration_id
+
+
+#: Calls whose attempts are counted; beyond that the oldest are forgotten.
+_REMEMBERED_CALLS = 10_000
 
 
 class ActivityRunner:
@@ -52,6 +67,12 @@ class ActivityRunner:
         self._limit = trio.CapacityLimiter(limit)
         self._threads = trio.CapacityLimiter(limit)
         self._inputs: dict[str, tuple[bool, Any]] = {}
+        self._attempts: OrderedDict[str, dict[int, None]] = OrderedDict()
+        self._stub: Any = None
+
+    def connect(self, stub: Any) -> None:
+        """The stub by which built-in activities reach the sidecar."""
+        self._stub = stub
 
     def slot(self) -> _Borrowed:
         """One of the `limit` places; whoever runs an activity holds one."""
@@ -68,6 +89,9 @@ class ActivityRunner:
         return outcome
 
     async def _call(self, activity: Activity) -> str | None:
+        if activity.name == SEND_EVENT:
+            await self._send_event(activity)
+            return None
         registered = self._registry.activities.get(activity.name)
         if registered is None:
             known = ", ".join(repr(name) for name in sorted(self._registry.activities)) or "none"
@@ -76,20 +100,24 @@ class ActivityRunner:
                 f"it has {known}. Call worker.add_activity(...) with it, or call it under a name that exists."
             )
         function = registered.function
+        payload, metadata = unseal(activity.input)
         trace = activity.trace_context
+        states = [metadata.get(TRACE_STATE, ""), (trace.trace_state or "") if trace is not None else ""]
         context = ActivityContext(
             activity.instance_id,
             activity.name,
             activity.task_id,
             activity.task_execution_id,
             trace.trace_parent if trace is not None else None,
-            trace.trace_state if trace is not None else None,
+            ",".join(filter(None, states)) or None,
+            self._attempt(activity),
+            metadata,
         )
         arguments: tuple[Any, ...] = (context,)
         takes, hint = self._input_of(activity.name, function)
         if takes:
             try:
-                arguments = (context, _converter.decode(self._converter, activity.input, hint))
+                arguments = (context, _converter.decode(self._converter, payload, hint))
             except PayloadError as error:
                 raise PayloadError(f"the input of activity {activity.name!r}: {error}") from error
         result = await self._invoke(function, arguments)
@@ -97,6 +125,29 @@ class ActivityRunner:
             return _converter.encode(self._converter, result)
         except PayloadError as error:
             raise PayloadError(f"the result of activity {activity.name!r}: {error}") from error
+
+    def _attempt(self, activity: Activity) -> int:
+        """Which attempt of its call this is; a repeated delivery of one attempt counts once."""
+        if not activity.task_execution_id:
+            return 1
+        seen = self._attempts.pop(activity.task_execution_id, {})
+        seen.setdefault(activity.task_id)
+        self._attempts[activity.task_execution_id] = seen
+        if len(self._attempts) > _REMEMBERED_CALLS:
+            self._attempts.popitem(last=False)
+        return list(seen).index(activity.task_id) + 1
+
+    async def _send_event(self, activity: Activity) -> None:
+        """The built-in activity behind `ctx.send_event`."""
+        wanted = _converter.decode(self._converter, activity.input)
+        instance_id = wanted["instance_id"]
+        try:
+            await self._stub.raise_event(calls.raise_event(instance_id, wanted["name"], wanted["data"]))
+        except GRPCError as error:
+            said = error.message or error.status.name
+            if error.status is RpcStatus.NOT_FOUND or "no such instance" in said:
+                raise NotFoundError(f"there is no orchestration instance {instance_id!r}: {said}") from error
+            raise SidecarError(f"the event {wanted['name']!r} could not be sent to {instance_id!r}: {said}") from error
 
     def _input_of(self, name: str, function: Callable[..., Any]) -> tuple[bool, Any]:
         """Whether `function` takes an input, and its type hint; looked up at the first call and kept."""

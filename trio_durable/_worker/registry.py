@@ -30,17 +30,50 @@ class Registry:
 
     def __init__(self) -> None:
         self.orchestrators: dict[str, Registered[Callable[..., Any]]] = {}
+        #: name -> version -> function, and the version that new instances of a name get
+        self.versions: dict[str, dict[str, Registered[Callable[..., Any]]]] = {}
+        self.latest: dict[str, str] = {}
         self.activities: dict[str, Registered[Callable[..., Any]]] = {}
         self._names: dict[tuple[str, str], str] = {}
+        self._activity_keys: set[tuple[str, str]] = set()
 
     def add_orchestrator(self, function: Callable[..., Any], name: str | None, program: Any) -> str:
         """Register `function`, raises RegistrationError where it cannot be replayed or its name is taken."""
+        self._refuse_async_generator(function)
+        return self._add("orchestrator", self.orchestrators, function, name, program)
+
+    def add_version(
+        self, function: Callable[..., Any], name: str, version: str, program: Any, *, is_latest: bool
+    ) -> None:
+        """Register `function` as one version of the orchestrator `name`; RegistrationError where that is taken."""
+        self._refuse_async_generator(function)
+        if not name or not version:
+            raise RegistrationError(f"a version has a name and a version, got {name!r} and {version!r}")
+        versions = self.versions.setdefault(name, {})
+        if version in versions:
+            raise RegistrationError(
+                f"version {version!r} of orchestrator {name!r} is registered already, as "
+                f"{_describe(versions[version].function)}; give {_describe(function)} another `version=`"
+            )
+        versions[version] = Registered(name, function, program)
+        self._names[_key(function)] = name
+        if is_latest:
+            self.latest[name] = version
+
+    def orchestrator_names(self) -> list[str]:
+        """Every name an instance can be started under."""
+        return sorted({*self.orchestrators, *self.versions})
+
+    def is_activity(self, function: Callable[..., Any]) -> bool:
+        """Whether `function`, or the sandbox's copy of it, is registered as an activity."""
+        return _key(function) in self._activity_keys
+
+    def _refuse_async_generator(self, function: Callable[..., Any]) -> None:
         if inspect.isasyncgenfunction(function):
             raise RegistrationError(
                 f"orchestrator {_describe(function)} is an async generator; write `async def` without `yield`, or a "
                 "plain generator that yields what the context returns"
             )
-        return self._add("orchestrator", self.orchestrators, function, name, program)
 
     def add_activity(self, function: Callable[..., Any], name: str | None) -> str:
         """Register `function`, plain or `async def`; raises RegistrationError where its name is taken."""
@@ -48,7 +81,9 @@ class Registry:
             raise RegistrationError(
                 f"activity {_describe(function)} is a generator; an activity returns one result: use `return`"
             )
-        return self._add("activity", self.activities, function, name, None)
+        known = self._add("activity", self.activities, function, name, None)
+        self._activity_keys.add(_key(function))
+        return known
 
     def _add(
         self,

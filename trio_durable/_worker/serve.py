@@ -29,7 +29,7 @@ from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
 from trio_durable._durable.facades import FACADES
 from trio_durable._errors import RegistrationError
-from trio_durable._rpc import GRPCError, RpcStatus, WorkStub, open_channel
+from trio_durable._rpc import GRPCError, RpcStatus, WorkStub, channel_settings, default_address, open_channel
 from trio_durable._wire.calls import hello, work_items
 from trio_durable._wire.requests import (
     Activity,
@@ -50,7 +50,6 @@ logger = logging.getLogger("trio_durable.worker")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DEFAULT_ADDRESS = "127.0.0.1:4001"
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 15.0
 RESEND_SECONDS = 30.0
@@ -65,19 +64,21 @@ class Worker:
         worker.add_activity(reserve)
         trio.run(worker.serve)
 
-    target: the sidecar's address, or a channel such as `sidecar.channel()` of an embedded one.
+    target: the sidecar's address, or a channel such as `sidecar.channel()` of an embedded one; None takes the address
+    from DAPR_GRPC_ENDPOINT, or from DAPR_RUNTIME_HOST and DAPR_GRPC_PORT, or 127.0.0.1:4001.
     max_concurrent_activities: how many activities run at a time; the others wait in memory.
     max_cached_instances: how many orchestrations stay in memory between turns; 0 replays them from history every time.
     sandbox: "strict" (the default), "best_effort" or "off"; see the sandbox's documentation.
     passthrough: names of modules that orchestrators get from the host as they are.
     converter: a `trio_durable.abc.Converter`; JSON directed by type hints if not given.
     drain_seconds: how long running activities may go on when `serve` is cancelled.
-    channel_options: keyword arguments of the gRPC channel, such as `ssl=`, `metadata=` or `io="thread"`.
+    channel_options: keyword arguments of the gRPC channel, such as `ssl=`, `metadata=` or `io="thread"`.  The
+    environment's DAPR_API_TOKEN goes with the metadata.
     """
 
     def __init__(
         self,
-        target: Any = DEFAULT_ADDRESS,
+        target: Any = None,
         *,
         max_concurrent_activities: int = 100,
         max_cached_instances: int = 1000,
@@ -89,8 +90,8 @@ class Worker:
     ) -> None:
         if max_concurrent_activities < 1:
             raise ValueError(f"max_concurrent_activities must be at least 1, got {max_concurrent_activities}")
-        self._target = target
-        self._channel_options = channel_options or {}
+        self._target = default_address() if target is None else target
+        self._channel_options = channel_settings(channel_options)
         self._drain_seconds = drain_seconds
         self._limit = max_concurrent_activities
         self._mode = sandbox
@@ -108,17 +109,50 @@ class Worker:
 
         Returns the function, so it works as a decorator.  Raises RegistrationError for what cannot be replayed.
         """
+        self._registry.add_orchestrator(function, name, self._load(function))
+        return function
+
+    def add_versioned_orchestrator(
+        self, function: F, *, version: str, name: str | None = None, is_latest: bool = True
+    ) -> F:
+        """Register one version of an orchestrator; returns the function.
+
+        name: the name all its versions share, the function's own if not given.  is_latest: new instances get this
+        version, until another one is registered as the latest.  An instance keeps the version it began with: a worker
+        that lacks it leaves the instance STALLED until a worker comes that has it.  An instance that began without a
+        version goes on with what `add_orchestrator` knows under the name.
+        """
+        known = name or str(getattr(function, "__name__", ""))
+        self._registry.add_version(function, known, version, self._load(function), is_latest=is_latest)
+        return function
+
+    def _load(self, function: Callable[..., Any]) -> Any:
         try:
-            program = None if self._mode == "off" else self._sandbox.load(function)
+            return None if self._mode == "off" else self._sandbox.load(function)
         except SandboxLoadError as error:
             raise RegistrationError(f"{error} (Worker(sandbox=\"off\") takes any function, and guards none)") from error
-        self._registry.add_orchestrator(function, name, program)
-        return function
 
     def add_activity(self, function: F, *, name: str | None = None) -> F:
         """Register an activity, plain or `async def`, under its own name or `name`; works as a decorator."""
         self._registry.add_activity(function, name)
         return function
+
+    def orchestrator(self, *, name: str | None = None, version: str | None = None) -> Callable[[F], F]:
+        """A decorator: `@worker.orchestrator()`, with `name=` if history should know it under another one.
+
+        version: register it as this version, the latest so far.
+        """
+
+        def register(function: F) -> F:
+            if version is not None:
+                return self.add_versioned_orchestrator(function, version=version, name=name)
+            return self.add_orchestrator(function, name=name)
+
+        return register
+
+    def activity(self, *, name: str | None = None) -> Callable[[F], F]:
+        """A decorator: `@worker.activity()`, or with a name of its own `@worker.activity(name="reserve")`."""
+        return lambda function: self.add_activity(function, name=name)
 
     # -- serving --------------------------------------------------------------------------------------------------
 
@@ -177,6 +211,7 @@ class _Session:
     async def receive(self, channel: Any, inflight: trio.Nursery, where: str, ready: _Once) -> None:
         """Read work items for ever, opening the stream again whenever it ends."""
         stub = WorkStub(channel)
+        self._activities.connect(stub)
         put, take = trio.open_memory_channel[tuple[Turn, str]](math.inf)
         inflight.start_soon(self._run_turns, stub, take, inflight)
         pause = FIRST_PAUSE

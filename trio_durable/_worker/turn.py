@@ -14,14 +14,16 @@ import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from trio_durable_sandbox import Sandbox
 
 from trio_durable import _converter
-from trio_durable._core.events import Event, ExecutionStarted
-from trio_durable._core.replay import Outcome, Replay
+from trio_durable._core.envelope import unseal
+from trio_durable._core.events import Event, ExecutionStarted, OrchestratorStarted
+from trio_durable._core.replay import OrchestratorMissing, Outcome, Replay
 from trio_durable._durable.context import OrchestrationContext, drive_generator
 from trio_durable._durable.vocabulary import TRIO
 from trio_durable._errors import NotRegisteredError, PayloadError
@@ -38,6 +40,7 @@ class _Payloads:
     def __init__(self, registry: Registry, converter: Any) -> None:
         self._converter = converter
         self.name_of = registry.name_of
+        self.is_activity = registry.is_activity
         self.result_type = result_hint
 
     def encode(self, value: object) -> str | None:
@@ -92,16 +95,42 @@ class TurnRunner:
 
     def start(self, started: ExecutionStarted, replay: Replay, run: Any) -> Coroutine[Any, Any, str | None]:
         """The coroutine that runs the orchestrator; raises NotRegisteredError if there is none of that name."""
-        registered = self._registry.orchestrators.get(started.name)
+        registered = self._choose(started, replay)
         if registered is None:
-            known = ", ".join(repr(name) for name in sorted(self._registry.orchestrators)) or "none"
+            known = ", ".join(repr(name) for name in self._registry.orchestrator_names()) or "none"
             raise NotRegisteredError(
                 f"this worker has no orchestrator {started.name!r}, which instance {replay.instance_id!r} was started "
                 f"with; it has {known}. Call worker.add_orchestrator(...) with it, or start the instance under a name "
                 "that exists."
             )
         function = registered.function if registered.program is None else registered.program.instantiate(run)
-        return self._main(OrchestrationContext(replay, self._payloads), function, registered, started.input)
+        payload, metadata = unseal(started.input)
+        return self._main(OrchestrationContext(replay, self._payloads, metadata), function, registered, payload)
+
+    def _choose(self, started: ExecutionStarted, replay: Replay) -> Registered[Callable[..., Any]] | None:
+        """The function to run, and the version to pin: once it is in history, an instance keeps its version."""
+        name = started.name
+        pinned = replay.version
+        versions = self._registry.versions.get(name, {})
+        plain = self._registry.orchestrators.get(name)
+        if pinned is not None:
+            if pinned not in versions:
+                raise OrchestratorMissing(f"this worker does not have version {pinned!r} of orchestrator {name!r}")
+            return versions[pinned]
+        if replay.is_replaying:
+            # It began without a version, and goes on without one.
+            if plain is None and versions:
+                raise OrchestratorMissing(f"this worker does not have orchestrator {name!r} without a version")
+            return plain
+        if not versions:
+            return plain
+        wanted = started.version or self._registry.latest.get(name)
+        if wanted is None:
+            return plain
+        if wanted not in versions:
+            raise OrchestratorMissing(f"this worker does not have version {wanted!r} of orchestrator {name!r}")
+        replay.version = wanted
+        return versions[wanted]
 
     def new_run(self, turn: Turn, clock: Callable[[], int]) -> Any:
         """The sandbox's half of an instance; its random streams belong to the execution."""
@@ -160,7 +189,10 @@ class _Instance:
 
     def continues(self, past: Sequence[Event]) -> bool:
         """Whether `past` begins with everything this instance has seen."""
-        return len(past) >= self._seen and past[self._seen - len(self._last) : self._seen] == self._last
+        if len(past) < self._seen:
+            return False
+        same = past[self._seen - len(self._last) : self._seen]
+        return same == self._last if type(same) is type(self._last) else list(same) == list(self._last)
 
     def step(self, turn: Turn) -> Outcome:
         return self._context.run(self._step, turn)
@@ -173,6 +205,8 @@ class _Instance:
                 outcome = self._replay.fail(self._run.violations[0])
         self._seen = len(turn.past) + len(turn.new)
         self._last = turn.new.alone() if isinstance(turn.new, EncodedEvents) else turn.new
+        if outcome.version is not None or outcome.patches:
+            self._last = _as_recorded(self._last, outcome)
         return outcome
 
     def close(self) -> None:
@@ -183,3 +217,11 @@ class _Instance:
         with self._run.active():
             self._replay.close()
         self._run.close()
+
+
+def _as_recorded(new: Sequence[Event], outcome: Outcome) -> Sequence[Event]:
+    """What history will hold of a turn's events: the first one tells the version and the patches."""
+    first = new[0] if new else None
+    if not isinstance(first, OrchestratorStarted):
+        return new
+    return [replace(first, version=outcome.version, patches=tuple(outcome.patches)), *new[1:]]
