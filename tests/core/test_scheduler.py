@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_durable._core.futures import DurableFuture, when_all, when_any
-from trio_durable._core.scheduler import Scheduler, checkpoint
+from trio_durable._core.scheduler import Evicted, Scheduler, checkpoint
 
 
 def run_tasks(*coros):
@@ -75,7 +75,7 @@ def test_disposing_ends_even_what_does_not_want_to_end():
         for _ in range(3):
             try:
                 await DurableFuture("never", 2)
-            except GeneratorExit:
+            except Evicted:
                 trace.append("again")
 
     scheduler, ends = run_tasks(polite(), stubborn())

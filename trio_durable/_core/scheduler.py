@@ -21,6 +21,7 @@ import sys
 import types
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from inspect import CO_ITERABLE_COROUTINE
@@ -39,6 +40,14 @@ __all__ = ["Scheduler", "Task", "Waitable", "checkpoint"]
 DISPOSE_LIMIT = 100
 
 _SECOND = 1_000_000_000
+
+
+class Evicted(BaseException):
+    """Raised where a task waits when its instance leaves memory; the instance itself goes on, in another replay.
+
+    It is not GeneratorExit, which Python does not throw into what a coroutine awaits: it closes that, and what awaits
+    again in a `finally` block would be left for the garbage collector to end.
+    """
 
 
 class Scheduler:
@@ -231,7 +240,7 @@ class Scheduler:
     # -- ending ---------------------------------------------------------------------------------------------------
 
     def dispose(self) -> None:
-        """End every task, youngest first, by raising GeneratorExit where it waits; what it raises then is dropped.
+        """End every task, youngest first, by raising Evicted where it waits; what it raises then is dropped.
 
         A `finally` block may await again: the task is thrown into until it ends, at most DISPOSE_LIMIT times.
         """
@@ -241,12 +250,13 @@ class Scheduler:
             while self._live:
                 task = next(reversed(self._live))
                 del self._live[task]
-                if task._waiting_on is not None:
-                    task._waiting_on.forget(task)
-                    task._waiting_on = None
+                self._current = task
+                waiting_on, task._waiting_on = task._waiting_on, None
                 # Whoever would wake it, in the last moments of others, finds it ready.
                 task._queued = True
-                self._current = task
+                if waiting_on is not None:
+                    with suppress(Exception):  # an abort function of the user's
+                        waiting_on.forget(task)
                 self._exhaust(task.context, task.coro)
             while self._generators and self._current is not None:
                 closing = self._generators.pop().aclose()
@@ -261,11 +271,11 @@ class Scheduler:
             if first:
                 context.run(*first)
             for _ in range(DISPOSE_LIMIT):
-                context.run(coro.throw, GeneratorExit())
+                context.run(coro.throw, Evicted())
         except KeyboardInterrupt:
             raise
         except BaseException:
-            # GeneratorExit, StopIteration or the user's own: the instance is gone, nobody is left to tell.
+            # Evicted, StopIteration or the user's own: the instance is gone, nobody is left to tell.
             pass
 
     def _keep_generator(self, generator: AsyncGenerator[Any, Any]) -> None:

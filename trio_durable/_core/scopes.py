@@ -91,7 +91,7 @@ class CancelScope(Deadline):
         self._registered = inf
         self._entry = 0
         self._timers = None
-        self._deadline = float(deadline)
+        self._deadline = deadline
         self._relative = relative_deadline
         self._shield = shield
         self._entered = self._active = self._called = self._cancelled = self._abandoned = False

@@ -91,7 +91,8 @@ class _Trap:
         def raise_cancel() -> None:
             raise error
 
-        answer = self._abort(raise_cancel)
+        # In the context of the task, because a firing timer, which no task stands behind, may be what cancels.
+        answer = task.context.run(self._abort, raise_cancel)
         if type(answer) is not Abort:
             raise trio.TrioInternalError("abort function must return Abort enum")
         return answer is Abort.SUCCEEDED
