@@ -2,14 +2,18 @@
 
 from trio_durable_sandbox import SandboxViolationError
 
-from trio_durable._client import Client, OrchestrationState
+from trio_durable._client import Client, HistoryEvent, OrchestrationState, ReuseIdAction, ReuseIdPolicy
 from trio_durable._core.events import Status as OrchestrationStatus
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.futures import DurableFuture, when_all, when_any
 from trio_durable._core.retry import RetryPolicy
 from trio_durable._durable.context import OrchestrationContext
+from trio_durable._durable.identity import ExecutionInfo, OrchestrationInfo
+from trio_durable._durable.logger import ReplaySafeLogger
+from trio_durable._durable.saga import Saga
 from trio_durable._errors import (
     AlreadyExistsError,
+    CompensationError,
     DurableError,
     NonDeterminismError,
     NonRetryableError,
@@ -29,20 +33,28 @@ __all__ = [
     "ActivityContext",
     "AlreadyExistsError",
     "Client",
+    "CompensationError",
     "DurableError",
     "DurableFuture",
+    "ExecutionInfo",
     "FailureDetails",
+    "HistoryEvent",
     "NonDeterminismError",
     "NonRetryableError",
     "NotFoundError",
     "NotRegisteredError",
     "OrchestrationContext",
     "OrchestrationFailedError",
+    "OrchestrationInfo",
     "OrchestrationState",
     "OrchestrationStatus",
     "PayloadError",
     "RegistrationError",
+    "ReplaySafeLogger",
     "RetryPolicy",
+    "ReuseIdAction",
+    "ReuseIdPolicy",
+    "Saga",
     "SandboxViolationError",
     "SidecarError",
     "TaskFailedError",

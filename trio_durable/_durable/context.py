@@ -274,8 +274,8 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
     def send_event(self, instance_id: str, event_name: str, *, data: object = None) -> DurableFuture[None]:
         """Send another instance an external event; done when the sidecar has it.
 
-        Fails with TaskFailedError, caused by NotFoundError, if there is no such instance.  Like every activity it may
-        be repeated after a crash: then the event arrives twice.
+        Fails with TaskFailedError, caused by NotFoundError, if there is no such instance and the sidecar says so.
+        Like every activity it may be repeated after a crash: then the event arrives twice.
         """
         payload = self._payloads.encode(data)
         return self._replay.call_activity(

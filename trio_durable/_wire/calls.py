@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import trio_durable_proto as pb
 
+from trio_durable._core.events import Event
+from trio_durable._wire.events import event_from_pb
+
 __all__ = [
     "by_instance",
     "hello",
+    "history",
+    "history_events",
     "list_instances",
     "purge",
     "raise_event",
+    "rerun",
     "resume",
     "suspend",
     "terminate",
@@ -59,3 +65,23 @@ def list_instances(continuation: str | None, page_size: int | None) -> pb.ListIn
     if page_size is not None:
         message.page_size = page_size
     return message
+
+
+def history(instance_id: str) -> pb.GetInstanceHistoryRequest:
+    return pb.GetInstanceHistoryRequest(instance_id=instance_id)
+
+
+def history_events(response: pb.GetInstanceHistoryResponse) -> list[Event]:
+    return [event_from_pb(event) for event in response.events]
+
+
+def rerun(
+    instance_id: str, event_id: int, *, new_instance_id: str, payload: str | None, overwrite: bool
+) -> pb.RerunWorkflowFromEventRequest:
+    return pb.RerunWorkflowFromEventRequest(
+        source_instance_id=instance_id,
+        event_id=event_id,
+        new_instance_id=new_instance_id,
+        input=payload,
+        overwrite_input=overwrite,
+    )

@@ -90,7 +90,7 @@ class Worker:
     ) -> None:
         if max_concurrent_activities < 1:
             raise ValueError(f"max_concurrent_activities must be at least 1, got {max_concurrent_activities}")
-        self._target = default_address() if target is None else target
+        self._target: Any = default_address() if target is None else target
         self._channel_options = channel_settings(channel_options)
         self._drain_seconds = drain_seconds
         self._limit = max_concurrent_activities

@@ -1,89 +1,71 @@
-"""The client: starts orchestrations, looks at them, steers them."""
+"""`Client`: one async method for each thing a sidecar can be asked."""
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 import trio
 
 from trio_durable import _converter
+from trio_durable._client.history import HistoryEvent, history_event
+from trio_durable._client.states import OrchestrationState
 from trio_durable._converter import JsonConverter
 from trio_durable._core import clock
+from trio_durable._core.envelope import seal
 from trio_durable._core.events import Status
-from trio_durable._core.failures import FailureDetails
+from trio_durable._core.replay import CANCEL_EVENT
 from trio_durable._errors import (
     AlreadyExistsError,
     NotFoundError,
-    OrchestrationFailedError,
     SidecarError,
     UnavailableError,
 )
-from trio_durable._rpc import GRPCError, RpcStatus, Stub, open_channel
+from trio_durable._rpc import GRPCError, RpcStatus, Stub, channel_settings, default_address, open_channel
 from trio_durable._wire import calls
 from trio_durable._wire.states import CreateInstance, InstanceState, create_to_pb, state_from_response
 
-__all__ = ["Client", "OrchestrationState"]
+__all__ = ["UNSET", "Client", "ReuseIdAction", "ReuseIdPolicy"]
 
 T = TypeVar("T")
 
-DEFAULT_ADDRESS = "127.0.0.1:4001"
+#: For `input` where None is an input like any other: leave it as it is.
+UNSET: Any = object()
+
 #: A wait survives the loss of its sidecar for this long.
 AWAY_SECONDS = 60.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class OrchestrationState:
-    """An instance as the sidecar saw it when it was asked.
+class ReuseIdAction(Enum):
+    """What to do if an instance of the wanted id is there and in one of a policy's states."""
 
-    Payloads (`serialized_*`, JSON text or None, and `failure_details`) are there only if they were asked for.
+    ERROR = "error"
+    IGNORE = "ignore"
+    TERMINATE = "terminate"
+
+
+@dataclass(frozen=True, slots=True)
+class ReuseIdPolicy:
+    """What `schedule_new_orchestration` does about an instance that has the wanted id already.
+
+    In one of `operation_status` (every state, if none is given): ERROR raises AlreadyExistsError, IGNORE starts nothing
+    and returns the id, TERMINATE ends the old instance and starts the new one.  In any other state: AlreadyExistsError.
+
+    The client looks before it starts, so that every sidecar will do; of two clients that race, one gets
+    AlreadyExistsError.
     """
 
-    instance_id: str
-    name: str
-    runtime_status: Status
-    created_at: datetime
-    last_updated_at: datetime
-    serialized_input: str | None = None
-    serialized_output: str | None = None
-    serialized_custom_status: str | None = None
-    failure_details: FailureDetails | None = None
-    parent_instance_id: str | None = None
-    _converter: Any = field(default=None, repr=False, compare=False)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the instance has ended, however it did."""
-        return self.runtime_status.is_terminal
-
-    def get_input(self, wanted: Any = None) -> Any:
-        """The input, as a `wanted` if a type is given; raises PayloadError if it is not one."""
-        return _converter.decode(self._converter, self.serialized_input, wanted)
-
-    def get_output(self, wanted: Any = None) -> Any:
-        """The result, as a `wanted` if a type is given; raises PayloadError if it is not one."""
-        return _converter.decode(self._converter, self.serialized_output, wanted)
-
-    def get_custom_status(self, wanted: Any = None) -> Any:
-        """What the orchestrator last passed to `set_custom_status`."""
-        return _converter.decode(self._converter, self.serialized_custom_status, wanted)
-
-    def raise_if_failed(self) -> None:
-        """Raise OrchestrationFailedError if the instance ended as FAILED."""
-        if self.runtime_status is Status.FAILED:
-            details = self.failure_details or FailureDetails("", "the sidecar gave no details")
-            raise OrchestrationFailedError(
-                f"orchestration {self.name!r}, instance {self.instance_id!r}, failed: "
-                f"{details.error_type}: {details.error_message}",
-                details,
-            )
+    action: ReuseIdAction = ReuseIdAction.ERROR
+    operation_status: frozenset[Status] = frozenset(Status)
 
 
 class Client:
@@ -93,19 +75,21 @@ class Client:
             instance_id = await client.schedule_new_orchestration(fulfil, input=order)
             state = await client.wait_for_orchestration_completion(instance_id)
 
-    target: the sidecar's address, or a channel such as `sidecar.channel()` of an embedded one.
+    target: the sidecar's address, or a channel such as `sidecar.channel()` of an embedded one; None takes the address
+    from DAPR_GRPC_ENDPOINT, or from DAPR_RUNTIME_HOST and DAPR_GRPC_PORT, or 127.0.0.1:4001.
     converter: a `trio_durable.abc.Converter`; it must understand what the workers' one writes.
-    channel_options: keyword arguments of the gRPC channel, such as `ssl=`, `metadata=` or `io="thread"`.
+    channel_options: keyword arguments of the gRPC channel, such as `ssl=`, `metadata=` or `io="thread"`.  The
+    environment's DAPR_API_TOKEN goes with the metadata.
 
     Every method raises UnavailableError when no sidecar answers, SidecarError for what it answers otherwise.
     """
 
     def __init__(
-        self, target: Any = DEFAULT_ADDRESS, *, converter: Any = None, channel_options: dict[str, Any] | None = None
+        self, target: Any = None, *, converter: Any = None, channel_options: dict[str, Any] | None = None
     ) -> None:
-        self._target = target
+        self._target: Any = default_address() if target is None else target
         self._converter = converter if converter is not None else JsonConverter()
-        self._channel_options = channel_options or {}
+        self._channel_options = channel_settings(channel_options)
         self._stack = AsyncExitStack()
         self._stub: Any = None
 
@@ -132,24 +116,54 @@ class Client:
         input: object = None,
         instance_id: str | None = None,
         start_at: datetime | None = None,
-        tags: dict[str, str] | None = None,
+        reuse_id_policy: ReuseIdPolicy | None = None,
+        enforce_unique_id: bool = False,
+        version: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> str:
         """Start `orchestrator`, a function or a registered name; returns the instance's id.
 
         instance_id: a random one if not given.  start_at: not before then (a naive datetime means UTC).
+        reuse_id_policy: what to do if the id is taken.  enforce_unique_id: refuse the id of an ended instance, too.
+        version: instead of the workers' latest, where the sidecar passes it on.  metadata: what `ctx.get_metadata()`
+        gives at first; it travels inside the input.  tags: kept with the instance.
+
         Raises AlreadyExistsError while an instance of that id is running.
         """
         name = orchestrator if isinstance(orchestrator, str) else orchestrator.__name__
         wanted = instance_id or uuid.uuid4().hex
+        if reuse_id_policy is not None and instance_id and await self._reuse(reuse_id_policy, wanted):
+            return wanted
         request = CreateInstance(
             name=name,
             instance_id=wanted,
-            input=_converter.encode(self._converter, input),
+            input=seal(_converter.encode(self._converter, input), metadata or {}),
+            version=version,
             scheduled_start=None if start_at is None else clock.from_datetime(start_at),
             tags=dict(tags or {}),
+            enforce_unique=enforce_unique_id,
         )
         response = await self._call("start_instance", create_to_pb(request), wanted)
         return str(response.instance_id or wanted)
+
+    async def _reuse(self, policy: ReuseIdPolicy, instance_id: str) -> bool:
+        """Whether the instance that is there will do; makes room for another if the policy says so."""
+        state = await self.get_orchestration_state(instance_id, fetch_payloads=False)
+        if state is None:
+            return False
+        status = state.runtime_status
+        if policy.action is ReuseIdAction.ERROR or status not in policy.operation_status:
+            raise AlreadyExistsError(
+                f"an orchestration instance {instance_id!r} exists already and is {status.name}, which the reuse "
+                "policy refuses. Choose another instance id, or purge that one."
+            )
+        if policy.action is ReuseIdAction.IGNORE:
+            return True
+        if not state.is_complete:
+            await self.terminate_orchestration(instance_id)
+            await self.wait_for_orchestration_completion(instance_id, fetch_payloads=False)
+        return False
 
     # -- looking --------------------------------------------------------------------------------------------------
 
@@ -166,13 +180,13 @@ class Client:
         return self._state(state_from_response(response))
 
     async def wait_for_orchestration_start(
-        self, instance_id: str, *, fetch_payloads: bool = False, timeout: float | None = None
+        self, instance_id: str, *, fetch_payloads: bool = False, timeout: float | None = None  # noqa: ASYNC109
     ) -> OrchestrationState:
         """The state once the instance has started.  timeout: seconds; then TimeoutError.  NotFoundError as below."""
         return await self._wait("wait_for_instance_start", instance_id, fetch_payloads, timeout, "start")
 
     async def wait_for_orchestration_completion(
-        self, instance_id: str, *, fetch_payloads: bool = True, timeout: float | None = None
+        self, instance_id: str, *, fetch_payloads: bool = True, timeout: float | None = None  # noqa: ASYNC109
     ) -> OrchestrationState:
         """The state once the instance has ended, however it did.
 
@@ -192,12 +206,27 @@ class Client:
             if not continuation:
                 return
 
+    async def get_orchestration_history(self, instance_id: str) -> list[HistoryEvent]:
+        """What has happened to the instance, oldest first.  Raises NotFoundError if there is no such instance."""
+        response = await self._call("get_instance_history", calls.history(instance_id), instance_id)
+        return [history_event(event) for event in calls.history_events(response)]
+
     # -- steering -------------------------------------------------------------------------------------------------
 
     async def raise_orchestration_event(self, instance_id: str, event_name: str, *, data: object = None) -> None:
         """Send the instance an external event; it is kept until the orchestration waits for one of that name."""
         payload = _converter.encode(self._converter, data)
         await self._call("raise_event", calls.raise_event(instance_id, event_name, payload), instance_id)
+
+    async def cancel_orchestration(self, instance_id: str, *, reason: str | None = None) -> None:
+        """Ask the orchestration to stop: its code meets a cancellation where it waits.
+
+        `finally` blocks run, and what stands in a shielded cancel scope runs durably to its end; code that lets the
+        cancellation through ends the instance as CANCELED.  reason: shown in each `trio.Cancelled`.
+        It is an external event of a name of its own, so it needs a worker of this package.
+        """
+        payload = None if reason is None else json.dumps(reason)
+        await self._call("raise_event", calls.raise_event(instance_id, CANCEL_EVENT, payload), instance_id)
 
     async def terminate_orchestration(
         self, instance_id: str, *, output: object = None, recursive: bool = True
@@ -227,10 +256,36 @@ class Client:
         )
         return int(response.deleted_instance_count)
 
+    async def rerun_orchestration_from_event(
+        self,
+        instance_id: str,
+        event_id: int,
+        *,
+        new_instance_id: str | None = None,
+        input: object = UNSET,
+    ) -> str:
+        """Start a new instance that has this ended one's history up to an event, and goes on from there.
+
+        event_id: the number of an activity's, child's or timer's event (`HistoryEvent.is_rerunnable`); that work is
+        asked for again, with `input` if one is given.  Returns the new instance's id, a random one if none is given.
+
+        Raises NotFoundError if there is no such instance or event, SidecarError if the instance has not ended, and
+        where the sidecar cannot do it.
+        """
+        request = calls.rerun(
+            instance_id,
+            event_id,
+            new_instance_id=new_instance_id or uuid.uuid4().hex,
+            payload=None if input is UNSET else _converter.encode(self._converter, input),
+            overwrite=input is not UNSET,
+        )
+        response = await self._call("rerun_workflow_from_event", request, instance_id)
+        return str(response.new_instance_id)
+
     # -- inside ---------------------------------------------------------------------------------------------------
 
     async def _wait(
-        self, method: str, instance_id: str, payloads: bool, timeout: float | None, what: str
+        self, method: str, instance_id: str, payloads: bool, timeout: float | None, what: str  # noqa: ASYNC109
     ) -> OrchestrationState:
         with trio.move_on_after(float("inf") if timeout is None else timeout):
             state = self._state(await self._poll(method, instance_id, payloads))
@@ -259,19 +314,7 @@ class Client:
     def _state(self, state: InstanceState | None) -> OrchestrationState | None:
         if state is None:
             return None
-        return OrchestrationState(
-            instance_id=state.instance_id,
-            name=state.name,
-            runtime_status=state.status,
-            created_at=clock.to_datetime(state.created_at),
-            last_updated_at=clock.to_datetime(state.last_updated_at),
-            serialized_input=state.input,
-            serialized_output=state.output,
-            serialized_custom_status=state.custom_status,
-            failure_details=state.failure,
-            parent_instance_id=state.parent_instance_id,
-            _converter=self._converter,
-        )
+        return OrchestrationState.of(state, self._converter)
 
     async def _call(self, method: str, message: Any, instance_id: str) -> Any:
         if self._stub is None:

@@ -1,0 +1,410 @@
+"""Orchestrations of the authoring tests, most of them twice: as `async def` and as a generator."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from trio_durable import NonRetryableError, RetryPolicy, TaskFailedError
+
+MOMENT = timedelta(milliseconds=5)
+
+
+def echo(ctx, value):
+    return value
+
+
+async def echo_async(ctx, value):
+    return value
+
+
+def sees(ctx, value):
+    return [value, ctx.metadata, ctx.trace_state, ctx.attempt]
+
+
+CALLS: list[str] = []
+
+
+def note(ctx, text: str) -> str:
+    CALLS.append(text)
+    return text
+
+
+def refuses(ctx, text: str):
+    CALLS.append(text)
+    raise ValueError(f"refused {text}")
+
+
+def flaky(ctx, times: int):
+    CALLS.append(f"{ctx.attempt}")
+    if ctx.attempt <= times:
+        raise ConnectionError("not yet")
+    return ctx.attempt
+
+
+def hopeless(ctx):
+    CALLS.append("hopeless")
+    raise NonRetryableError("never")
+
+
+# -- who and when ---------------------------------------------------------------------------------------------------
+
+
+async def tells_itself(ctx):
+    before = ctx.info
+    await ctx.call_activity(echo, input=1)
+    after = ctx.info
+    assert before.history_event_sequence < after.history_event_sequence == ctx.history_event_sequence
+    assert ctx.workflow_name == ctx.name == before.name
+    assert ctx.workflow_span_id == ctx.orchestration_span_id
+    assert before.current_utc_datetime <= after.current_utc_datetime == ctx.now()
+    execution = ctx.execution_info
+    assert execution.instance_id == ctx.instance_id
+    assert isinstance(execution.started_at, datetime)
+    debug = ctx.get_debug_info()
+    assert debug["instance_id"] == ctx.instance_id
+    assert debug["history_event_sequence"] == after.history_event_sequence
+    try:
+        before.name = "another"
+    except AttributeError:
+        frozen = True
+    return [after.name, after.instance_id, after.parent_instance_id, after.is_suspended, after.version, frozen]
+
+
+def tells_itself_generator(ctx):
+    yield ctx.call_activity(echo, input=1)
+    info = ctx.info
+    return [info.name, info.instance_id, info.parent_instance_id, info.is_suspended, info.version, True]
+
+
+async def parent_of_teller(ctx):
+    return await ctx.call_sub_orchestrator(tells_itself)
+
+
+# -- values ---------------------------------------------------------------------------------------------------------
+
+
+async def draws(ctx):
+    first = [str(ctx.new_guid()), str(ctx.uuid4()), str(ctx.new_uuid()), ctx.random().random(), ctx.random().random()]
+    await ctx.call_activity(echo, input=1)
+    word = ctx.random_string(12)
+    number = ctx.random_int(5, 7)
+    choice = ctx.random_choice(["a", "b", "c"])
+    times = [ctx.now_with_sequence(), ctx.current_utc_datetime_with_sequence()]
+    assert times[0] < times[1]
+    binary = ctx.random_string(8, alphabet="01")
+    await ctx.call_activity(echo, input=2)
+    return [*first, word, number, choice, binary, ctx.random().random()]
+
+
+def draws_generator(ctx):
+    first = [str(ctx.new_guid()), str(ctx.uuid4()), str(ctx.new_uuid()), ctx.random().random(), ctx.random().random()]
+    yield ctx.call_activity(echo, input=1)
+    drawn = [ctx.random_string(12), ctx.random_int(5, 7), ctx.random_choice(["a", "b", "c"])]
+    drawn.append(ctx.random_string(8, alphabet="01"))
+    yield ctx.call_activity(echo, input=2)
+    return [*first, *drawn, ctx.random().random()]
+
+
+# -- logging --------------------------------------------------------------------------------------------------------
+
+
+async def logs(ctx):
+    mine = ctx.create_replay_safe_logger(logging.getLogger("tests.authoring"))
+    ctx.logger.warning("before")
+    await ctx.call_activity(echo, input=1)
+    mine.warning("between %s", 1)
+    await ctx.call_activity(echo, input=1)
+    ctx.logger.warning("after")
+
+
+def logs_generator(ctx):
+    ctx.logger.warning("before")
+    yield ctx.call_activity(echo, input=1)
+    ctx.create_replay_safe_logger(logging.getLogger("tests.authoring")).warning("between %s", 1)
+    yield ctx.call_activity(echo, input=1)
+    ctx.logger.warning("after")
+
+
+# -- metadata -------------------------------------------------------------------------------------------------------
+
+
+async def passes_metadata(ctx):
+    plain = await ctx.call_activity(sees, input={"a": 0})
+    ctx.set_metadata({"tenant": "blue"})
+    ctx.append_trace_state("acme", "1")
+    got = await ctx.call_activity(sees, input=0)
+    more = await ctx.call_activity(sees, input=None, metadata={"user": "ann"})
+    child = await ctx.call_sub_orchestrator(reads_metadata, input="in")
+    return [plain, got, more, child, ctx.get_headers()]
+
+
+def passes_metadata_generator(ctx):
+    plain = yield ctx.call_activity(sees, input={"a": 0})
+    ctx.set_headers({"tenant": "blue"})
+    ctx.append_trace_state("acme", "1")
+    got = yield ctx.call_activity(sees, input=0)
+    more = yield ctx.call_activity(sees, input=None, metadata={"user": "ann"})
+    child = yield ctx.call_sub_orchestrator(reads_metadata, input="in")
+    return [plain, got, more, child, ctx.get_metadata()]
+
+
+async def reads_metadata(ctx, value):
+    return [value, ctx.get_metadata()["tenant"], (await ctx.call_activity(sees, input=1))[1]["tenant"]]
+
+
+async def metadata_over_generations(ctx, n: int):
+    if n == 0:
+        ctx.set_metadata({"kept": "yes"})
+        ctx.continue_as_new(1, save_metadata=True)
+    elif n == 1:
+        assert ctx.get_metadata() == {"kept": "yes"}
+        ctx.continue_as_new(2)
+    else:
+        return ctx.get_metadata()
+
+
+async def looks_like_an_envelope(ctx, value):
+    return [value, await ctx.call_activity(echo, input=value), ctx.get_metadata()]
+
+
+# -- cleanups and sagas ---------------------------------------------------------------------------------------------
+
+
+async def cleans_up(ctx, fails: bool):
+    async def tidy(text):
+        await ctx.call_activity(note, input=text)
+
+    def breaks():
+        raise RuntimeError("a broken cleanup")
+
+    async with ctx:
+        ctx.add_cleanup(tidy, "first added")
+        ctx.add_cleanup(breaks)
+        ctx.add_cleanup(ctx.call_activity, note)
+        ctx.add_cleanup(tidy, "last added")
+        if fails:
+            raise KeyError("the body")
+
+
+def cleans_up_generator(ctx, fails: bool):
+    ctx.add_cleanup(lambda: ctx.call_activity(note, input="first added"))
+    ctx.add_cleanup(lambda: ctx.call_activity(note, input="last added"))
+    try:
+        if fails:
+            raise KeyError("the body")
+        yield ctx.call_activity(echo, input=1)
+    finally:
+        yield ctx.run_cleanups()
+
+
+async def books(ctx, fails_at: str):
+    async def by_hand(what):
+        await ctx.call_activity(note, input=f"undo {what}")
+
+    async with ctx.saga() as saga:
+        await ctx.call_activity(note, input="hotel")
+        saga.compensate(note, input="undo hotel")
+        await ctx.call_activity(note, input="car")
+        saga.compensate(by_hand, "car")
+        if fails_at == "undo":
+            saga.compensate(refuses, input="undo flight")
+        if fails_at:
+            await ctx.call_activity(refuses, input="flight")
+    return "booked"
+
+
+def books_generator(ctx, fails_at: str):
+    saga = ctx.saga()
+    try:
+        yield ctx.call_activity(note, input="hotel")
+        saga.compensate(note, input="undo hotel")
+        yield ctx.call_activity(note, input="car")
+        saga.compensate("note", input="undo car")
+        if fails_at == "undo":
+            saga.compensate(refuses, input="undo flight")
+        if fails_at:
+            yield ctx.call_activity(refuses, input="flight")
+    except TaskFailedError:
+        yield saga.undo()
+        raise
+    return "booked"
+
+
+async def saga_in_a_timeout(ctx):
+    import trio
+
+    with trio.move_on_after(0.05) as scope:
+        async with ctx.saga() as saga:
+            saga.compensate(note, input="undone")
+            await ctx.wait_for_external_event("never")
+    return scope.cancelled_caught
+
+
+# -- events and instances -------------------------------------------------------------------------------------------
+
+
+async def sends(ctx, to: str):
+    await ctx.send_event(to, "Hello", data={"n": 0})
+    try:
+        await ctx.send_event("no such instance", "Hello")
+    except TaskFailedError as error:
+        return error.details.error_type
+
+
+def sends_generator(ctx, to: str):
+    yield ctx.send_event(to, "Hello", data={"n": 0})
+    try:
+        yield ctx.send_event("no such instance", "Hello")
+    except TaskFailedError as error:
+        return error.details.error_type
+
+
+async def listens(ctx):
+    return await ctx.wait_for_external_event("hello", data_type=dict)
+
+
+async def detaches(ctx):
+    ctx.set_metadata({"from": "above"})
+    instance_id = ctx.schedule_new_orchestration(detached, input=[1])
+    assert instance_id == await ctx.call_activity(echo, input=instance_id)
+    return instance_id
+
+
+def detaches_generator(ctx):
+    ctx.set_metadata({"from": "above"})
+    instance_id = ctx.schedule_new_orchestration(detached, input=[1])
+    yield ctx.call_activity(echo, input=1)
+    return instance_id
+
+
+async def detached(ctx, value):
+    return [value, ctx.parent_instance_id, ctx.get_metadata()]
+
+
+# -- retries --------------------------------------------------------------------------------------------------------
+
+RETRY = RetryPolicy(first_retry_interval=MOMENT, max_number_of_attempts=4, backoff_coefficient=2, jitter=0.5)
+
+
+async def retries(ctx):
+    return await ctx.call_activity(flaky, input=2, retry_policy=RETRY)
+
+
+def retries_generator(ctx):
+    return (yield ctx.call_activity(flaky, input=2, retry_policy=RETRY))
+
+
+async def gives_up(ctx, how: str):
+    policies = {
+        "type": RetryPolicy(
+            first_retry_interval=MOMENT, max_number_of_attempts=9, non_retryable_error_types=(ConnectionError,)
+        ),
+        "handle": RetryPolicy(
+            first_retry_interval=MOMENT,
+            max_number_of_attempts=9,
+            handle=lambda failure: "not yet" not in failure.error_message,
+        ),
+        "attempts": RetryPolicy(first_retry_interval=MOMENT, max_number_of_attempts=3),
+    }
+    await ctx.call_activity(flaky, input=9, retry_policy=policies[how])
+
+
+# -- combinations ---------------------------------------------------------------------------------------------------
+
+
+async def races(ctx):
+    slow = ctx.wait_for_external_event("never")
+    fast = ctx.call_activity(echo, input=0)
+    winner = await ctx.when_any([slow, fast])
+    assert winner == fast
+    assert winner.get_result() == 0
+    index, result = await ctx.when_any_with_result([slow, ctx.call_activity(echo, input="")])
+    assert await ctx.gather() == []
+    everything = ctx.gather(ctx.call_activity(echo, input=1), ctx.call_activity(refuses, input="x"), return_exceptions=True)
+    first, second = await everything
+    assert await everything == [first, second]
+    try:
+        await ctx.with_timeout(slow, 0.01)
+        late = False
+    except TimeoutError:
+        late = True
+    await ctx.when_any([ctx.wait_for_external_event("mine"), ctx.call_activity(echo, input=1)], cancel_losers=True)
+    ctx.set_custom_status("listening")
+    # The loser no longer takes the event: this one does.
+    mine = await ctx.wait_for_external_event("mine")
+    return [index, result, first, type(second).__name__, late, mine]
+
+
+def races_generator(ctx):
+    slow = ctx.wait_for_external_event("never")
+    fast = ctx.call_activity(echo, input=0)
+    winner = yield ctx.when_any([slow, fast])
+    assert winner == fast
+    index, result = yield ctx.when_any_with_result([slow, ctx.call_activity(echo, input="")])
+    assert (yield ctx.gather()) == []
+    everything = ctx.gather(ctx.call_activity(echo, input=1), ctx.call_activity(refuses, input="x"), return_exceptions=True)
+    first, second = yield everything
+    try:
+        yield ctx.with_timeout(slow, 0.01)
+        late = False
+    except TimeoutError:
+        late = True
+    yield ctx.when_any([ctx.wait_for_external_event("mine"), ctx.call_activity(echo, input=1)], cancel_losers=True)
+    ctx.set_custom_status("listening")
+    mine = yield ctx.wait_for_external_event("mine")
+    return [index, result, first, type(second).__name__, late, mine]
+
+
+# -- versions and patches -------------------------------------------------------------------------------------------
+
+
+async def ships_v1(ctx):
+    await ctx.wait_for_external_event("go")
+    return ["v1", ctx.version]
+
+
+def ships_v2(ctx):
+    yield ctx.wait_for_external_event("go")
+    return ["v2", ctx.version]
+
+
+async def before_the_patch(ctx):
+    await ctx.call_activity(echo, input=1)
+    await ctx.wait_for_external_event("go")
+    return ["old"]
+
+
+async def after_the_patch(ctx):
+    if ctx.is_patched("new start"):
+        await ctx.call_activity(note, input="new start")
+    await ctx.call_activity(echo, input=1)
+    await ctx.wait_for_external_event("go")
+    late = ctx.is_patched("new end")
+    await ctx.call_activity(echo, input=2)
+    return [ctx.is_patched("new start"), late, ctx.is_patched("new end")]
+
+
+def after_the_patch_generator(ctx):
+    if ctx.is_patched("new start"):
+        yield ctx.call_activity(note, input="new start")
+    yield ctx.call_activity(echo, input=1)
+    yield ctx.wait_for_external_event("go")
+    late = ctx.is_patched("new end")
+    yield ctx.call_activity(echo, input=2)
+    return [ctx.is_patched("new start"), late, ctx.is_patched("new end")]
+
+
+async def forgets_its_patch(ctx):
+    await ctx.call_activity(note, input="new start")
+    await ctx.call_activity(echo, input=1)
+    await ctx.wait_for_external_event("go")
+
+
+ORCHESTRATORS = [
+    tells_itself, tells_itself_generator, parent_of_teller, draws, draws_generator, logs, logs_generator,
+    passes_metadata, passes_metadata_generator, reads_metadata, metadata_over_generations, looks_like_an_envelope,
+    cleans_up, cleans_up_generator, books, books_generator, saga_in_a_timeout, sends, sends_generator, listens,
+    detaches, detaches_generator, detached, retries, retries_generator, gives_up, races, races_generator,
+]  # fmt: skip
+ACTIVITIES = [echo, echo_async, sees, note, refuses, flaky, hopeless]
