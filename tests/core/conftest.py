@@ -9,7 +9,7 @@ import pytest
 
 from trio_durable._core import events as ev
 from trio_durable._core.actions import Action, CompleteOrchestration, CreateChild, CreateTimer, ScheduleTask
-from trio_durable._core.replay import Replay, Outcome
+from trio_durable._core.replay import Outcome, Replay
 
 SECOND = 1_000_000_000
 Main = Callable[[Replay], Coroutine[Any, Any, str | None]]
@@ -27,7 +27,9 @@ def confirm(action: Action, now: int) -> ev.Event | None:
         case CreateTimer():
             return ev.TimerCreated(action.id, now, action.fire_at, action.name, action.origin)
         case CreateChild():
-            return ev.ChildCreated(action.id, now, action.instance_id or f"i:{action.id:04x}", action.name, action.input)
+            return ev.ChildCreated(
+                action.id, now, action.instance_id or f"i:{action.id:04x}", action.name, action.input
+            )
         case _:
             return None
 

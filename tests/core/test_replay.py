@@ -168,7 +168,7 @@ def test_a_terminated_child_fails_without_details(script):
     assert "terminated" in s.completion.result
 
 
-# -- retries ------------------------------------------------------------------------------------------------------------
+# -- retries -----------------------------------------------------------------------------------------------------------
 
 POLICY = RetryPolicy(first_retry_interval=timedelta(seconds=2), max_number_of_attempts=3, backoff_coefficient=2)
 
@@ -256,7 +256,7 @@ def test_retry_waits_grow_and_stay_within_bounds(first, attempts, coefficient, l
     assert all(wait <= clock.FOREVER for wait in waits[:-1])
 
 
-# -- external events ----------------------------------------------------------------------------------------------------
+# -- external events ---------------------------------------------------------------------------------------------------
 
 
 def test_an_event_that_came_first_takes_no_id(script):
@@ -321,7 +321,7 @@ def test_a_wait_of_no_time_takes_no_id(script):
     assert [(a.id, type(a)) for a in s.start().actions] == [(1, ScheduleTask)]
 
 
-# -- rule 4: code against history ---------------------------------------------------------------------------------------
+# -- rule 4: code against history --------------------------------------------------------------------------------------
 
 
 def history_of(main, drive):
@@ -392,7 +392,7 @@ def test_unchanged_code_replays():
     assert replay_of(two_calls, history).actions == []
 
 
-# -- rule 5: early answers ----------------------------------------------------------------------------------------------
+# -- rule 5: early answers ---------------------------------------------------------------------------------------------
 
 
 def test_an_early_answer_is_kept_and_its_action_not_sent(script):
@@ -421,7 +421,7 @@ def test_a_second_answer_is_dropped(script):
     assert s.completion.result == "12"
 
 
-# -- rule 6: suspension -------------------------------------------------------------------------------------------------
+# -- rule 6: suspension ------------------------------------------------------------------------------------------------
 
 
 def test_suspension_holds_events_back_and_sends_nothing(script):
@@ -457,7 +457,7 @@ def test_terminate_works_while_suspended(script):
     assert [(a.status, a.result) for a in turn.actions] == [(ev.Status.TERMINATED, '"enough"')]
 
 
-# -- rule 7: terminate --------------------------------------------------------------------------------------------------
+# -- rule 7: terminate -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("words", ['"why"', "0", "false", '""', None])
@@ -517,7 +517,7 @@ def test_continue_as_new_carries_events_that_came_in_the_same_turn(script):
     assert [(e.name, e.input) for e in s.completion.carryover] == [("x", "1")]
 
 
-# -- rule 8: the optional timer -----------------------------------------------------------------------------------------
+# -- rule 8: the optional timer ----------------------------------------------------------------------------------------
 
 
 def without_indefinite_timers(history):
@@ -587,7 +587,7 @@ def test_an_optional_timer_that_the_code_no_longer_makes_is_tolerated():
     assert [(a.status, a.result) for a in turn.actions] == [(ev.Status.COMPLETED, "5")]
 
 
-# -- robustness ---------------------------------------------------------------------------------------------------------
+# -- robustness --------------------------------------------------------------------------------------------------------
 
 
 def test_foreign_awaitables_are_named(script):
@@ -625,8 +625,8 @@ def test_closing_runs_finally_blocks_and_asks_for_nothing():
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_crash_anywhere_changes_nothing(data):
-    """Random programs of calls, timers, waits and fan-outs, answered in random order with random batching: a worker that
-    forgets everything before every turn asks for exactly what one that remembers asks for."""
+    """Random programs of calls, timers, waits and fan-outs, answered in random order with random batching: a worker
+    that forgets everything before every turn asks for exactly what one that remembers asks for."""
     shape = data.draw(st.lists(st.lists(st.sampled_from("atew"), min_size=1, max_size=3), min_size=1, max_size=4))
 
     def main_of():

@@ -6,7 +6,7 @@ import enum
 import math
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypedDict
 
@@ -19,7 +19,11 @@ from trio_durable._converter import JsonConverter, decode, encode
 
 CONVERTER = JsonConverter()
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
@@ -73,7 +77,7 @@ def test_none_is_the_absent_payload():
         (Point(1, 2), Point),
         ({"items": [Item("a")]}, Box),
         (Colour.RED, Colour),
-        (datetime(2030, 1, 1, tzinfo=timezone.utc), datetime),
+        (datetime(2030, 1, 1, tzinfo=UTC), datetime),
         (uuid.UUID(int=7), uuid.UUID),
         (Decimal("1.10"), Decimal),
         (b"\x00\xff", bytes),
