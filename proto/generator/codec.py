@@ -14,12 +14,16 @@ Do not edit. proto/README.md says how this works; the generator's modules say wh
 
 from ._messages import *
 from ._wire import (
-    MAX_DEPTH, MINUS_ONE, NOT_TWO, NUMBER_ZERO, ONE_BYTE, TWO, DecodeError, bytes_of, event_stamp, fields,
-    int32, int64, keep, length, map_entry, map_entry_bytes, map_keys, new, note, one_of_only, overlong,
-    present, set_fields, short_varint, signed32, signed64, size, skip, stamp_11, stamp_12, timestamp, uint32,
-    varint, wrapped, wrapped_heads, wrong_type,
+    MAX_DEPTH, MINUS_ONE, NOT_TWO, NUMBER_ZERO, TWO, DecodeError, event_stamp, fields, keep, length, map_entry,
+    new, note, one_of_only, overlong, set_fields, short_varint, signed32, signed64, skip, stamp_11, stamp_12,
+    varint, wrapped, wrong_type,
+)
+from ._write import (
+    ALL_ONES, LOW, SECONDS, SIZE, WRAPPED, expect, int32, int64, map_entries, octets, present, sized, timestamp,
+    timestamp_field, uint32, utf8, wrapped_size,
 )
 
+join = "".join
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 '''
 

@@ -5,12 +5,16 @@ Do not edit. proto/README.md says how this works; the generator's modules say wh
 
 from ._messages import *
 from ._wire import (
-    MAX_DEPTH, MINUS_ONE, NOT_TWO, NUMBER_ZERO, ONE_BYTE, TWO, DecodeError, bytes_of, event_stamp, fields,
-    int32, int64, keep, length, map_entry, map_entry_bytes, map_keys, new, note, one_of_only, overlong,
-    present, set_fields, short_varint, signed32, signed64, size, skip, stamp_11, stamp_12, timestamp, uint32,
-    varint, wrapped, wrapped_heads, wrong_type,
+    MAX_DEPTH, MINUS_ONE, NOT_TWO, NUMBER_ZERO, TWO, DecodeError, event_stamp, fields, keep, length, map_entry,
+    new, note, one_of_only, overlong, set_fields, short_varint, signed32, signed64, skip, stamp_11, stamp_12,
+    varint, wrapped, wrong_type,
+)
+from ._write import (
+    ALL_ONES, LOW, SECONDS, SIZE, WRAPPED, expect, int32, int64, map_entries, octets, present, sized, timestamp,
+    timestamp_field, uint32, utf8, wrapped_size,
 )
 
+join = "".join
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 _values_ActivityTerminalStatus = ActivityTerminalStatus._value_map_
@@ -21,26 +25,14 @@ _values_TerminalStatus = TerminalStatus._value_map_
 _values_WorkerCapability = WorkerCapability._value_map_
 
 
-_text_1 = [b'\n' + n for n in ONE_BYTE]
-_text_2 = [b'\x12' + n for n in ONE_BYTE]
-_text_3 = [b'\x1a' + n for n in ONE_BYTE]
-_text_4 = [b'"' + n for n in ONE_BYTE]
-_text_5 = [b'*' + n for n in ONE_BYTE]
-_text_6 = [b'2' + n for n in ONE_BYTE]
-_text_7 = [b':' + n for n in ONE_BYTE]
-_text_10 = [b'R' + n for n in ONE_BYTE]
-_wrapped_1 = wrapped_heads(b'\n')
-_wrapped_2 = wrapped_heads(b'\x12')
-_wrapped_3 = wrapped_heads(b'\x1a')
-_wrapped_4 = wrapped_heads(b'"')
-_wrapped_6 = wrapped_heads(b'2')
-_wrapped_7 = wrapped_heads(b':')
-_wrapped_8 = wrapped_heads(b'B')
-_wrapped_9 = wrapped_heads(b'J')
-_wrapped_10 = wrapped_heads(b'R')
-_wrapped_12 = wrapped_heads(b'b')
-_wrapped_14 = wrapped_heads(b'r')
-_wrapped_16 = wrapped_heads(b'\x82\x01')
+_text_1 = ['\n' + n for n in SIZE[:128]]
+_text_2 = ['\x12' + n for n in SIZE[:128]]
+_text_3 = ['\x1a' + n for n in SIZE[:128]]
+_text_4 = ['"' + n for n in SIZE[:128]]
+_text_5 = ['*' + n for n in SIZE[:128]]
+_text_6 = ['2' + n for n in SIZE[:128]]
+_text_7 = [':' + n for n in SIZE[:128]]
+_text_10 = ['R' + n for n in SIZE[:128]]
 
 
 def init_Timestamp(self, seconds=None, nanos=None):
@@ -106,9 +98,9 @@ def decode_Timestamp(b, i, end, r, m=None):
 
 
 def encode_Timestamp(m):
-    e = timestamp(m.seconds or 0, m.nanos or 0)
-    v = m._unknown_fields
-    return e + v if v else e
+    if type(m) is not Timestamp:
+        expect(m, Timestamp)
+    return timestamp(m)
 
 
 def init_Empty(self):
@@ -140,7 +132,14 @@ def decode_Empty(b, i, end, r, m=None):
 
 
 def encode_Empty(m):
-    return bytes(fields(m).get('_unknown_fields', b''))
+    if type(m) is not Empty:
+        expect(m, Empty)
+    d = m.__dict__
+    if not d:
+        return ''
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return u
 
 
 def init_TaskRouter(self, source_app_id=None, target_app_id=None, target_app_namespace=None):
@@ -225,30 +224,37 @@ def decode_TaskRouter(b, i, end, r, m=None):
 
 
 def encode_TaskRouter(m):
-    o = []
-    add = o.append
-    v = m.source_app_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.target_app_id
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = m.target_app_namespace
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_3[n] if n < 128 else b'\x1a' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TaskRouter:
+        expect(m, TaskRouter)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'source_app_id' in d:
+        k -= 1
+        v = d['source_app_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    if k:
+        t2 = f2 = ''
+        if 'target_app_id' in d:
+            v = d['target_app_id']
+            if v is not None:
+                f2 = v if v.isascii() else utf8(v)
+                n = len(f2)
+                t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+        t3 = f3 = ''
+        if 'target_app_namespace' in d:
+            v = d['target_app_namespace']
+            if v is not None:
+                f3 = v if v.isascii() else utf8(v)
+                n = len(f3)
+                t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, f3, u))
+    return join((t1, f1))
 
 
 def init_WorkflowVersion(self, patches=None, name=None):
@@ -321,27 +327,33 @@ def decode_WorkflowVersion(b, i, end, r, m=None):
 
 
 def encode_WorkflowVersion(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('patches')
-    if v:
-        for x in v:
-            e = x.encode()
-            add(b'\n')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('name')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not WorkflowVersion:
+        expect(m, WorkflowVersion)
+    d = m.__dict__
+    k = len(d)
+    f1 = ''
+    if 'patches' in d:
+        k -= 1
+        v = d['patches']
+        if v:
+            o = []
+            for x in v:
+                e = x if x.isascii() else utf8(x)
+                n = len(e)
+                o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
+            f1 = join(o)
+    if k:
+        t2 = f2 = ''
+        if 'name' in d:
+            v = d['name']
+            if v is not None:
+                f2 = v if v.isascii() else utf8(v)
+                n = len(f2)
+                t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((f1, t2, f2, u))
+    return f1
 
 
 def init_WorkflowInstance(self, instance_id=None, execution_id=None):
@@ -422,31 +434,32 @@ def decode_WorkflowInstance(b, i, end, r, m=None):
 
 
 def encode_WorkflowInstance(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.execution_id
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not WorkflowInstance:
+        expect(m, WorkflowInstance)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = s2 = f2 = ''
+    if 'execution_id' in d:
+        k -= 1
+        v = d['execution_id']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, u))
+    return join((t1, f1, t2, s2, f2))
 
 
 def init_TaskFailureDetails(self, error_type=None, error_message=None, stack_trace=None, inner_failure=None, is_non_retriable=None):
@@ -576,49 +589,56 @@ def decode_TaskFailureDetails(b, i, end, r, m=None):
 
 
 def encode_TaskFailureDetails(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('error_type')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('error_message')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('stack_trace')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('inner_failure')
-    if v is not None:
-        e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'"')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('is_non_retriable')
-    if v:
-        add(b'(\x01')
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TaskFailureDetails:
+        expect(m, TaskFailureDetails)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'error_type' in d:
+        k -= 1
+        v = d['error_type']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'error_message' in d:
+        k -= 1
+        v = d['error_message']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t3 = s3 = f3 = ''
+    if 'stack_trace' in d:
+        k -= 1
+        v = d['stack_trace']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t4 = s4 = f4 = ''
+    if 'inner_failure' in d:
+        k -= 1
+        v = d['inner_failure']
+        if v is not None:
+            f4 = encode_TaskFailureDetails(v)
+            if f4 or v._serialized_on_wire or present(v):
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+    f5 = ''
+    if 'is_non_retriable' in d:
+        k -= 1
+        v = d['is_non_retriable']
+        if v:
+            f5 = '(\x01'
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, f5, u))
+    return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, f5))
 
 
 def init_ParentInstanceInfo(self, task_scheduled_id=None, name=None, version=None, workflow_instance=None, app_id=None, app_namespace=None):
@@ -781,63 +801,63 @@ def decode_ParentInstanceInfo(b, i, end, r, m=None):
 
 
 def encode_ParentInstanceInfo(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('task_scheduled_id')
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('name')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('version')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('workflow_instance')
-    if v is not None:
-        e = encode_WorkflowInstance(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'"')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('app_id')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_5[n] if n < 128 else b'*' + size(n))
-        add(e)
-    v = get('app_namespace')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_6[n] if n < 128 else b'2' + size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ParentInstanceInfo:
+        expect(m, ParentInstanceInfo)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'task_scheduled_id' in d:
+        k -= 1
+        v = d['task_scheduled_id']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t2 = s2 = f2 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t4 = s4 = f4 = ''
+    if 'workflow_instance' in d:
+        k -= 1
+        v = d['workflow_instance']
+        if v is not None:
+            f4 = encode_WorkflowInstance(v)
+            if f4 or v._serialized_on_wire or present(v):
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+    if k:
+        t3 = s3 = f3 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f3 = v if v.isascii() else utf8(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+        t5 = f5 = ''
+        if 'app_id' in d:
+            v = d['app_id']
+            if v is not None:
+                f5 = v if v.isascii() else utf8(v)
+                n = len(f5)
+                t5 = _text_5[n] if n < 128 else '*' + sized(n)
+        t6 = f6 = ''
+        if 'app_namespace' in d:
+            v = d['app_namespace']
+            if v is not None:
+                f6 = v if v.isascii() else utf8(v)
+                n = len(f6)
+                t6 = _text_6[n] if n < 128 else '2' + sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, f5, t6, f6, u))
+    return join((t1, f1, t2, s2, f2, t4, s4, f4))
 
 
 def init_RerunParentInstanceInfo(self, instance_id=None):
@@ -892,18 +912,23 @@ def decode_RerunParentInstanceInfo(b, i, end, r, m=None):
 
 
 def encode_RerunParentInstanceInfo(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not RerunParentInstanceInfo:
+        expect(m, RerunParentInstanceInfo)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, u))
+    return join((t1, f1))
 
 
 def init_RetryParentInstanceInfo(self, instance_id=None):
@@ -958,18 +983,23 @@ def decode_RetryParentInstanceInfo(b, i, end, r, m=None):
 
 
 def encode_RetryParentInstanceInfo(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not RetryParentInstanceInfo:
+        expect(m, RetryParentInstanceInfo)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, u))
+    return join((t1, f1))
 
 
 def init_TraceContext(self, trace_parent=None, span_id=None, trace_state=None):
@@ -1065,37 +1095,40 @@ def decode_TraceContext(b, i, end, r, m=None):
 
 
 def encode_TraceContext(m):
-    o = []
-    add = o.append
-    v = m.trace_parent
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.span_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = m.trace_state
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TraceContext:
+        expect(m, TraceContext)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'trace_parent' in d:
+        k -= 1
+        v = d['trace_parent']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'span_id' in d:
+        k -= 1
+        v = d['span_id']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t3 = s3 = f3 = ''
+    if 'trace_state' in d:
+        k -= 1
+        v = d['trace_state']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, s3, f3, u))
+    return join((t1, f1, t2, f2, t3, s3, f3))
 
 
 def init_WorkflowState(self, instance_id=None, name=None, version=None, workflow_status=None, scheduled_start_timestamp=None, created_timestamp=None, last_updated_timestamp=None, input=None, output=None, custom_status=None, failure_details=None, execution_id=None, completed_timestamp=None, parent_instance_id=None, tags=None, parent_app_id=None, started_at=None):
@@ -1579,175 +1612,200 @@ def decode_WorkflowState(b, i, end, r, m=None):
 
 
 def encode_WorkflowState(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('instance_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('name')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('version')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('workflow_status')
-    if v:
-        add(b' ')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('scheduled_start_timestamp')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'*')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('created_timestamp')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'2')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('last_updated_timestamp')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b':')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('input')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_8[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((66, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'B' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('output')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_9[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((74, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'J' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('custom_status')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_10[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((82, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'R' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('failure_details')
-    if v is not None:
-        e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'Z')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('execution_id')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_12[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((98, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'b' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('completed_timestamp')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'j')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('parent_instance_id')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_14[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((114, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'r' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('tags')
-    if v:
-        for k in map_keys(v):
-            e = map_entry_bytes(k, v[k])
-            add(b'z')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('parent_app_id')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_16[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((130, 1, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x82\x01' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('started_at')
-    if v is not None:
-        e = encode_Timestamp(v)
-        add(b'\x8a\x01')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not WorkflowState:
+        expect(m, WorkflowState)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t4 = f4 = ''
+    if 'workflow_status' in d:
+        k -= 1
+        v = d['workflow_status']
+        if v:
+            t4 = ' '
+            f4 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t5 = a5 = b5 = c5 = e5 = f5 = ''
+    if 'scheduled_start_timestamp' in d:
+        k -= 1
+        v = d['scheduled_start_timestamp']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t5 = '*\x0c\x08'
+                a5 = LOW[x & 16383]
+                b5 = SECONDS[s]
+                c5 = LOW[n & 16383]
+                e5 = LOW[n >> 14 & 16383]
+                f5 = SIZE[n >> 28]
+            else:
+                t5 = timestamp_field('*', v, False)
+    t6 = a6 = b6 = c6 = e6 = f6 = ''
+    if 'created_timestamp' in d:
+        k -= 1
+        v = d['created_timestamp']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t6 = '2\x0c\x08'
+                a6 = LOW[x & 16383]
+                b6 = SECONDS[s]
+                c6 = LOW[n & 16383]
+                e6 = LOW[n >> 14 & 16383]
+                f6 = SIZE[n >> 28]
+            else:
+                t6 = timestamp_field('2', v, False)
+    t7 = a7 = b7 = c7 = e7 = f7 = ''
+    if 'last_updated_timestamp' in d:
+        k -= 1
+        v = d['last_updated_timestamp']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t7 = ':\x0c\x08'
+                a7 = LOW[x & 16383]
+                b7 = SECONDS[s]
+                c7 = LOW[n & 16383]
+                e7 = LOW[n >> 14 & 16383]
+                f7 = SIZE[n >> 28]
+            else:
+                t7 = timestamp_field(':', v, False)
+    t8 = s8 = f8 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f8 = v if v.isascii() else utf8(v)
+            t8 = 'B'
+            n = len(f8)
+            s8 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t9 = s9 = f9 = ''
+    if 'output' in d:
+        k -= 1
+        v = d['output']
+        if v is not None:
+            f9 = v if v.isascii() else utf8(v)
+            t9 = 'J'
+            n = len(f9)
+            s9 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t10 = s10 = f10 = ''
+    if 'custom_status' in d:
+        k -= 1
+        v = d['custom_status']
+        if v is not None:
+            f10 = v if v.isascii() else utf8(v)
+            t10 = 'R'
+            n = len(f10)
+            s10 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t11 = s11 = f11 = ''
+    if 'failure_details' in d:
+        k -= 1
+        v = d['failure_details']
+        if v is not None:
+            f11 = encode_TaskFailureDetails(v)
+            if f11 or v._serialized_on_wire or present(v):
+                t11 = 'Z'
+                n = len(f11)
+                s11 = SIZE[n] if n < 16384 else sized(n)
+    t12 = s12 = f12 = ''
+    if 'execution_id' in d:
+        k -= 1
+        v = d['execution_id']
+        if v is not None:
+            f12 = v if v.isascii() else utf8(v)
+            t12 = 'b'
+            n = len(f12)
+            s12 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t13 = a13 = b13 = c13 = e13 = f13 = ''
+    if 'completed_timestamp' in d:
+        k -= 1
+        v = d['completed_timestamp']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t13 = 'j\x0c\x08'
+                a13 = LOW[x & 16383]
+                b13 = SECONDS[s]
+                c13 = LOW[n & 16383]
+                e13 = LOW[n >> 14 & 16383]
+                f13 = SIZE[n >> 28]
+            else:
+                t13 = timestamp_field('j', v, False)
+    t14 = s14 = f14 = ''
+    if 'parent_instance_id' in d:
+        k -= 1
+        v = d['parent_instance_id']
+        if v is not None:
+            f14 = v if v.isascii() else utf8(v)
+            t14 = 'r'
+            n = len(f14)
+            s14 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    f15 = ''
+    if 'tags' in d:
+        k -= 1
+        v = d['tags']
+        if v:
+            f15 = map_entries('z', v)
+    t16 = s16 = f16 = ''
+    if 'parent_app_id' in d:
+        k -= 1
+        v = d['parent_app_id']
+        if v is not None:
+            f16 = v if v.isascii() else utf8(v)
+            t16 = '\x82\x01'
+            n = len(f16)
+            s16 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        t3 = s3 = f3 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f3 = v if v.isascii() else utf8(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+        t17 = a17 = b17 = c17 = e17 = f17 = ''
+        if 'started_at' in d:
+            v = d['started_at']
+            if v is not None:
+                x = v.seconds
+                n = v.nanos
+                s = x and x >> 14
+                if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                    t17 = '\x8a\x01\x0c\x08'
+                    a17 = LOW[x & 16383]
+                    b17 = SECONDS[s]
+                    c17 = LOW[n & 16383]
+                    e17 = LOW[n >> 14 & 16383]
+                    f17 = SIZE[n >> 28]
+                else:
+                    t17 = timestamp_field('\x8a\x01', v, True)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, s3, f3, t4, f4, t5, a5, b5, c5, e5, f5, t6, a6, b6, c6, e6, f6, t7, a7, b7, c7, e7, f7, t8, s8, f8, t9, s9, f9, t10, s10, f10, t11, s11, f11, t12, s12, f12, t13, a13, b13, c13, e13, f13, t14, s14, f14, f15, t16, s16, f16, t17, a17, b17, c17, e17, f17, u))
+    return join((t1, f1, t2, f2, t4, f4, t5, a5, b5, c5, e5, f5, t6, a6, b6, c6, e6, f6, t7, a7, b7, c7, e7, f7, t8, s8, f8, t9, s9, f9, t10, s10, f10, t11, s11, f11, t12, s12, f12, t13, a13, b13, c13, e13, f13, t14, s14, f14, f15, t16, s16, f16))
 
 
 def init_ChildCompletionAttestationPayload(self, parent_instance_id=None, parent_task_scheduled_id=None, io_digest=None, signer_cert_digest=None, terminal_status=None, canonical_spec_version=None):
@@ -1870,42 +1928,60 @@ def decode_ChildCompletionAttestationPayload(b, i, end, r, m=None):
 
 
 def encode_ChildCompletionAttestationPayload(m):
-    o = []
-    add = o.append
-    v = m.parent_instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.parent_task_scheduled_id
-    if v:
-        add(b'\x10')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m.io_digest
-    if v:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_3[n] if n < 128 else b'\x1a' + size(n))
-        add(e)
-    v = m.signer_cert_digest
-    if v:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_4[n] if n < 128 else b'"' + size(n))
-        add(e)
-    v = m.terminal_status
-    if v:
-        add(b'(')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m.canonical_spec_version
-    if v:
-        add(b'0')
-        add(ONE_BYTE[v] if 0 <= v < 128 else uint32(v))
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ChildCompletionAttestationPayload:
+        expect(m, ChildCompletionAttestationPayload)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'parent_instance_id' in d:
+        k -= 1
+        v = d['parent_instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'parent_task_scheduled_id' in d:
+        k -= 1
+        v = d['parent_task_scheduled_id']
+        if v:
+            t2 = '\x10'
+            f2 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t3 = f3 = ''
+    if 'io_digest' in d:
+        k -= 1
+        v = d['io_digest']
+        if v:
+            f3 = octets(v)
+            n = len(f3)
+            t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
+    t4 = f4 = ''
+    if 'signer_cert_digest' in d:
+        k -= 1
+        v = d['signer_cert_digest']
+        if v:
+            f4 = octets(v)
+            n = len(f4)
+            t4 = _text_4[n] if n < 128 else '"' + sized(n)
+    t5 = f5 = ''
+    if 'terminal_status' in d:
+        k -= 1
+        v = d['terminal_status']
+        if v:
+            t5 = '('
+            f5 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t6 = f6 = ''
+    if 'canonical_spec_version' in d:
+        k -= 1
+        v = d['canonical_spec_version']
+        if v:
+            t6 = '0'
+            f6 = SIZE[v] if 0 <= v < 16384 else uint32(v)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, f3, t4, f4, t5, f5, t6, f6, u))
+    return join((t1, f1, t2, f2, t3, f3, t4, f4, t5, f5, t6, f6))
 
 
 def init_ChildCompletionAttestation(self, payload=None, signature=None):
@@ -1975,24 +2051,31 @@ def decode_ChildCompletionAttestation(b, i, end, r, m=None):
 
 
 def encode_ChildCompletionAttestation(m):
-    o = []
-    add = o.append
-    v = m.payload
-    if v:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.signature
-    if v:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ChildCompletionAttestation:
+        expect(m, ChildCompletionAttestation)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'payload' in d:
+        k -= 1
+        v = d['payload']
+        if v:
+            f1 = octets(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'signature' in d:
+        k -= 1
+        v = d['signature']
+        if v:
+            f2 = octets(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, u))
+    return join((t1, f1, t2, f2))
 
 
 def init_ActivityCompletionAttestationPayload(self, parent_instance_id=None, parent_task_scheduled_id=None, activity_name=None, io_digest=None, signer_cert_digest=None, terminal_status=None, canonical_spec_version=None):
@@ -2130,48 +2213,68 @@ def decode_ActivityCompletionAttestationPayload(b, i, end, r, m=None):
 
 
 def encode_ActivityCompletionAttestationPayload(m):
-    o = []
-    add = o.append
-    v = m.parent_instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.parent_task_scheduled_id
-    if v:
-        add(b'\x10')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m.activity_name
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_3[n] if n < 128 else b'\x1a' + size(n))
-        add(e)
-    v = m.io_digest
-    if v:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_4[n] if n < 128 else b'"' + size(n))
-        add(e)
-    v = m.signer_cert_digest
-    if v:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_5[n] if n < 128 else b'*' + size(n))
-        add(e)
-    v = m.terminal_status
-    if v:
-        add(b'0')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m.canonical_spec_version
-    if v:
-        add(b'8')
-        add(ONE_BYTE[v] if 0 <= v < 128 else uint32(v))
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ActivityCompletionAttestationPayload:
+        expect(m, ActivityCompletionAttestationPayload)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'parent_instance_id' in d:
+        k -= 1
+        v = d['parent_instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'parent_task_scheduled_id' in d:
+        k -= 1
+        v = d['parent_task_scheduled_id']
+        if v:
+            t2 = '\x10'
+            f2 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t3 = f3 = ''
+    if 'activity_name' in d:
+        k -= 1
+        v = d['activity_name']
+        if v:
+            f3 = v if v.isascii() else utf8(v)
+            n = len(f3)
+            t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
+    t4 = f4 = ''
+    if 'io_digest' in d:
+        k -= 1
+        v = d['io_digest']
+        if v:
+            f4 = octets(v)
+            n = len(f4)
+            t4 = _text_4[n] if n < 128 else '"' + sized(n)
+    t5 = f5 = ''
+    if 'signer_cert_digest' in d:
+        k -= 1
+        v = d['signer_cert_digest']
+        if v:
+            f5 = octets(v)
+            n = len(f5)
+            t5 = _text_5[n] if n < 128 else '*' + sized(n)
+    t6 = f6 = ''
+    if 'terminal_status' in d:
+        k -= 1
+        v = d['terminal_status']
+        if v:
+            t6 = '0'
+            f6 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t7 = f7 = ''
+    if 'canonical_spec_version' in d:
+        k -= 1
+        v = d['canonical_spec_version']
+        if v:
+            t7 = '8'
+            f7 = SIZE[v] if 0 <= v < 16384 else uint32(v)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, f3, t4, f4, t5, f5, t6, f6, t7, f7, u))
+    return join((t1, f1, t2, f2, t3, f3, t4, f4, t5, f5, t6, f6, t7, f7))
 
 
 def init_ActivityCompletionAttestation(self, payload=None, signature=None):
@@ -2241,24 +2344,31 @@ def decode_ActivityCompletionAttestation(b, i, end, r, m=None):
 
 
 def encode_ActivityCompletionAttestation(m):
-    o = []
-    add = o.append
-    v = m.payload
-    if v:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.signature
-    if v:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ActivityCompletionAttestation:
+        expect(m, ActivityCompletionAttestation)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'payload' in d:
+        k -= 1
+        v = d['payload']
+        if v:
+            f1 = octets(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'signature' in d:
+        k -= 1
+        v = d['signature']
+        if v:
+            f2 = octets(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, u))
+    return join((t1, f1, t2, f2))
 
 
 def init_ExternalSigningCertificate(self, digest=None, certificate=None):
@@ -2328,24 +2438,31 @@ def decode_ExternalSigningCertificate(b, i, end, r, m=None):
 
 
 def encode_ExternalSigningCertificate(m):
-    o = []
-    add = o.append
-    v = m.digest
-    if v:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.certificate
-    if v:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ExternalSigningCertificate:
+        expect(m, ExternalSigningCertificate)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'digest' in d:
+        k -= 1
+        v = d['digest']
+        if v:
+            f1 = octets(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'certificate' in d:
+        k -= 1
+        v = d['certificate']
+        if v:
+            f2 = octets(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, u))
+    return join((t1, f1, t2, f2))
 
 
 def init_ExecutionStartedEvent(self, name=None, version=None, input=None, workflow_instance=None, parent_instance=None, scheduled_start_timestamp=None, parent_trace_context=None, workflow_span_id=None, tags=None):
@@ -2603,98 +2720,101 @@ def decode_ExecutionStartedEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionStartedEvent(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('name')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('version')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('input')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('workflow_instance')
-    if v is not None:
-        e = encode_WorkflowInstance(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'"')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('parent_instance')
-    if v is not None:
-        e = encode_ParentInstanceInfo(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'*')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('scheduled_start_timestamp')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'2')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('parent_trace_context')
-    if v is not None:
-        e = encode_TraceContext(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b':')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('workflow_span_id')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_8[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((66, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'B' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('tags')
-    if v:
-        for k in map_keys(v):
-            e = map_entry_bytes(k, v[k])
-            add(b'J')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ExecutionStartedEvent:
+        expect(m, ExecutionStartedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t3 = s3 = f3 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t4 = s4 = f4 = ''
+    if 'workflow_instance' in d:
+        k -= 1
+        v = d['workflow_instance']
+        if v is not None:
+            f4 = encode_WorkflowInstance(v)
+            if f4 or v._serialized_on_wire or present(v):
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+    t5 = s5 = f5 = ''
+    if 'parent_instance' in d:
+        k -= 1
+        v = d['parent_instance']
+        if v is not None:
+            f5 = encode_ParentInstanceInfo(v)
+            if f5 or v._serialized_on_wire or present(v):
+                t5 = '*'
+                n = len(f5)
+                s5 = SIZE[n] if n < 16384 else sized(n)
+    t6 = a6 = b6 = c6 = e6 = f6 = ''
+    if 'scheduled_start_timestamp' in d:
+        k -= 1
+        v = d['scheduled_start_timestamp']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t6 = '2\x0c\x08'
+                a6 = LOW[x & 16383]
+                b6 = SECONDS[s]
+                c6 = LOW[n & 16383]
+                e6 = LOW[n >> 14 & 16383]
+                f6 = SIZE[n >> 28]
+            else:
+                t6 = timestamp_field('2', v, False)
+    t8 = s8 = f8 = ''
+    if 'workflow_span_id' in d:
+        k -= 1
+        v = d['workflow_span_id']
+        if v is not None:
+            f8 = v if v.isascii() else utf8(v)
+            t8 = 'B'
+            n = len(f8)
+            s8 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    f9 = ''
+    if 'tags' in d:
+        k -= 1
+        v = d['tags']
+        if v:
+            f9 = map_entries('J', v)
+    if k:
+        t2 = s2 = f2 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f2 = v if v.isascii() else utf8(v)
+                t2 = '\x12'
+                n = len(f2)
+                s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+        t7 = s7 = f7 = ''
+        if 'parent_trace_context' in d:
+            v = d['parent_trace_context']
+            if v is not None:
+                f7 = encode_TraceContext(v)
+                if f7 or v._serialized_on_wire or present(v):
+                    t7 = ':'
+                    n = len(f7)
+                    s7 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, a6, b6, c6, e6, f6, t7, s7, f7, t8, s8, f8, f9, u))
+    return join((t1, f1, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, a6, b6, c6, e6, f6, t8, s8, f8, f9))
 
 
 def init_ExecutionCompletedEvent(self, workflow_status=None, result=None, failure_details=None):
@@ -2796,38 +2916,41 @@ def decode_ExecutionCompletedEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionCompletedEvent(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('workflow_status')
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('result')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('failure_details')
-    if v is not None:
-        e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\x1a')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ExecutionCompletedEvent:
+        expect(m, ExecutionCompletedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'workflow_status' in d:
+        k -= 1
+        v = d['workflow_status']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t2 = s2 = f2 = ''
+    if 'result' in d:
+        k -= 1
+        v = d['result']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t3 = s3 = f3 = ''
+    if 'failure_details' in d:
+        k -= 1
+        v = d['failure_details']
+        if v is not None:
+            f3 = encode_TaskFailureDetails(v)
+            if f3 or v._serialized_on_wire or present(v):
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = SIZE[n] if n < 16384 else sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, u))
+    return join((t1, f1, t2, s2, f2, t3, s3, f3))
 
 
 def init_ExecutionTerminatedEvent(self, input=None, recurse=None):
@@ -2901,28 +3024,30 @@ def decode_ExecutionTerminatedEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionTerminatedEvent(m):
-    o = []
-    add = o.append
-    v = m.input
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_1[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((10, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\n' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.recurse
-    if v:
-        add(b'\x10\x01')
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ExecutionTerminatedEvent:
+        expect(m, ExecutionTerminatedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = s1 = f1 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f1 = v if v.isascii() else utf8(v)
+            t1 = '\n'
+            n = len(f1)
+            s1 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    f2 = ''
+    if 'recurse' in d:
+        k -= 1
+        v = d['recurse']
+        if v:
+            f2 = '\x10\x01'
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, s1, f1, f2, u))
+    return join((t1, s1, f1, f2))
 
 
 def init_TaskScheduledEvent(self, name=None, version=None, input=None, parent_trace_context=None, task_execution_id=None, rerun_parent_instance_info=None, history_propagation_scope=None):
@@ -3101,70 +3226,71 @@ def decode_TaskScheduledEvent(b, i, end, r, m=None):
 
 
 def encode_TaskScheduledEvent(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('name')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('version')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('input')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('parent_trace_context')
-    if v is not None:
-        e = encode_TraceContext(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'"')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('task_execution_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_5[n] if n < 128 else b'*' + size(n))
-        add(e)
-    v = get('rerun_parent_instance_info')
-    if v is not None:
-        e = encode_RerunParentInstanceInfo(v)
-        add(b'2')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('history_propagation_scope')
-    if v is not None:
-        add(b'8')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TaskScheduledEvent:
+        expect(m, TaskScheduledEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t3 = s3 = f3 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t5 = f5 = ''
+    if 'task_execution_id' in d:
+        k -= 1
+        v = d['task_execution_id']
+        if v:
+            f5 = v if v.isascii() else utf8(v)
+            n = len(f5)
+            t5 = _text_5[n] if n < 128 else '*' + sized(n)
+    if k:
+        t2 = s2 = f2 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f2 = v if v.isascii() else utf8(v)
+                t2 = '\x12'
+                n = len(f2)
+                s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+        t4 = s4 = f4 = ''
+        if 'parent_trace_context' in d:
+            v = d['parent_trace_context']
+            if v is not None:
+                f4 = encode_TraceContext(v)
+                if f4 or v._serialized_on_wire or present(v):
+                    t4 = '"'
+                    n = len(f4)
+                    s4 = SIZE[n] if n < 16384 else sized(n)
+        t6 = s6 = f6 = ''
+        if 'rerun_parent_instance_info' in d:
+            v = d['rerun_parent_instance_info']
+            if v is not None:
+                f6 = encode_RerunParentInstanceInfo(v)
+                t6 = '2'
+                n = len(f6)
+                s6 = SIZE[n] if n < 16384 else sized(n)
+        t7 = f7 = ''
+        if 'history_propagation_scope' in d:
+            v = d['history_propagation_scope']
+            if v is not None:
+                t7 = '8'
+                f7 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, f5, t6, s6, f6, t7, f7, u))
+    return join((t1, f1, t3, s3, f3, t5, f5))
 
 
 def init_TaskCompletedEvent(self, task_scheduled_id=None, result=None, task_execution_id=None, attestation=None, signer_certificate=None):
@@ -3301,48 +3427,54 @@ def decode_TaskCompletedEvent(b, i, end, r, m=None):
 
 
 def encode_TaskCompletedEvent(m):
-    o = []
-    add = o.append
-    v = m.task_scheduled_id
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m.result
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.task_execution_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_3[n] if n < 128 else b'\x1a' + size(n))
-        add(e)
-    v = m.attestation
-    if v is not None:
-        e = encode_ActivityCompletionAttestation(v)
-        add(b'"')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = m.signer_certificate
-    if v is not None:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_5[n] if n < 128 else b'*' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TaskCompletedEvent:
+        expect(m, TaskCompletedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'task_scheduled_id' in d:
+        k -= 1
+        v = d['task_scheduled_id']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t2 = s2 = f2 = ''
+    if 'result' in d:
+        k -= 1
+        v = d['result']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t3 = f3 = ''
+    if 'task_execution_id' in d:
+        k -= 1
+        v = d['task_execution_id']
+        if v:
+            f3 = v if v.isascii() else utf8(v)
+            n = len(f3)
+            t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
+    if k:
+        t4 = s4 = f4 = ''
+        if 'attestation' in d:
+            v = d['attestation']
+            if v is not None:
+                f4 = encode_ActivityCompletionAttestation(v)
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+        t5 = f5 = ''
+        if 'signer_certificate' in d:
+            v = d['signer_certificate']
+            if v is not None:
+                f5 = octets(v)
+                n = len(f5)
+                t5 = _text_5[n] if n < 128 else '*' + sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, f3, t4, s4, f4, t5, f5, u))
+    return join((t1, f1, t2, s2, f2, t3, f3))
 
 
 def init_TaskFailedEvent(self, task_scheduled_id=None, failure_details=None, task_execution_id=None, attestation=None, signer_certificate=None):
@@ -3474,44 +3606,55 @@ def decode_TaskFailedEvent(b, i, end, r, m=None):
 
 
 def encode_TaskFailedEvent(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('task_scheduled_id')
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('failure_details')
-    if v is not None:
-        e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\x12')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('task_execution_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_3[n] if n < 128 else b'\x1a' + size(n))
-        add(e)
-    v = get('attestation')
-    if v is not None:
-        e = encode_ActivityCompletionAttestation(v)
-        add(b'"')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('signer_certificate')
-    if v is not None:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_5[n] if n < 128 else b'*' + size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TaskFailedEvent:
+        expect(m, TaskFailedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'task_scheduled_id' in d:
+        k -= 1
+        v = d['task_scheduled_id']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t2 = s2 = f2 = ''
+    if 'failure_details' in d:
+        k -= 1
+        v = d['failure_details']
+        if v is not None:
+            f2 = encode_TaskFailureDetails(v)
+            if f2 or v._serialized_on_wire or present(v):
+                t2 = '\x12'
+                n = len(f2)
+                s2 = SIZE[n] if n < 16384 else sized(n)
+    t3 = f3 = ''
+    if 'task_execution_id' in d:
+        k -= 1
+        v = d['task_execution_id']
+        if v:
+            f3 = v if v.isascii() else utf8(v)
+            n = len(f3)
+            t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
+    if k:
+        t4 = s4 = f4 = ''
+        if 'attestation' in d:
+            v = d['attestation']
+            if v is not None:
+                f4 = encode_ActivityCompletionAttestation(v)
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+        t5 = f5 = ''
+        if 'signer_certificate' in d:
+            v = d['signer_certificate']
+            if v is not None:
+                f5 = octets(v)
+                n = len(f5)
+                t5 = _text_5[n] if n < 128 else '*' + sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, f3, t4, s4, f4, t5, f5, u))
+    return join((t1, f1, t2, s2, f2, t3, f3))
 
 
 def init_ChildWorkflowInstanceCreatedEvent(self, instance_id=None, name=None, version=None, input=None, parent_trace_context=None, rerun_parent_instance_info=None, history_propagation_scope=None, retry_parent_instance_info=None):
@@ -3711,77 +3854,79 @@ def decode_ChildWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
 
 
 def encode_ChildWorkflowInstanceCreatedEvent(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('instance_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('name')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('version')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('input')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_4[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'"' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('parent_trace_context')
-    if v is not None:
-        e = encode_TraceContext(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'*')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('rerun_parent_instance_info')
-    if v is not None:
-        e = encode_RerunParentInstanceInfo(v)
-        add(b'2')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('history_propagation_scope')
-    if v is not None:
-        add(b'8')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('retry_parent_instance_info')
-    if v is not None:
-        e = encode_RetryParentInstanceInfo(v)
-        add(b'B')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ChildWorkflowInstanceCreatedEvent:
+        expect(m, ChildWorkflowInstanceCreatedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t4 = s4 = f4 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f4 = v if v.isascii() else utf8(v)
+            t4 = '"'
+            n = len(f4)
+            s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        t3 = s3 = f3 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f3 = v if v.isascii() else utf8(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+        t5 = s5 = f5 = ''
+        if 'parent_trace_context' in d:
+            v = d['parent_trace_context']
+            if v is not None:
+                f5 = encode_TraceContext(v)
+                if f5 or v._serialized_on_wire or present(v):
+                    t5 = '*'
+                    n = len(f5)
+                    s5 = SIZE[n] if n < 16384 else sized(n)
+        t6 = s6 = f6 = ''
+        if 'rerun_parent_instance_info' in d:
+            v = d['rerun_parent_instance_info']
+            if v is not None:
+                f6 = encode_RerunParentInstanceInfo(v)
+                t6 = '2'
+                n = len(f6)
+                s6 = SIZE[n] if n < 16384 else sized(n)
+        t7 = f7 = ''
+        if 'history_propagation_scope' in d:
+            v = d['history_propagation_scope']
+            if v is not None:
+                t7 = '8'
+                f7 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+        t8 = s8 = f8 = ''
+        if 'retry_parent_instance_info' in d:
+            v = d['retry_parent_instance_info']
+            if v is not None:
+                f8 = encode_RetryParentInstanceInfo(v)
+                t8 = 'B'
+                n = len(f8)
+                s8 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, t7, f7, t8, s8, f8, u))
+    return join((t1, f1, t2, f2, t4, s4, f4))
 
 
 def init_ChildWorkflowInstanceCompletedEvent(self, task_scheduled_id=None, result=None, attestation=None, signer_certificate=None):
@@ -3903,42 +4048,46 @@ def decode_ChildWorkflowInstanceCompletedEvent(b, i, end, r, m=None):
 
 
 def encode_ChildWorkflowInstanceCompletedEvent(m):
-    o = []
-    add = o.append
-    v = m.task_scheduled_id
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m.result
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.attestation
-    if v is not None:
-        e = encode_ChildCompletionAttestation(v)
-        add(b'\x1a')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = m.signer_certificate
-    if v is not None:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_4[n] if n < 128 else b'"' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ChildWorkflowInstanceCompletedEvent:
+        expect(m, ChildWorkflowInstanceCompletedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'task_scheduled_id' in d:
+        k -= 1
+        v = d['task_scheduled_id']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t2 = s2 = f2 = ''
+    if 'result' in d:
+        k -= 1
+        v = d['result']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        t3 = s3 = f3 = ''
+        if 'attestation' in d:
+            v = d['attestation']
+            if v is not None:
+                f3 = encode_ChildCompletionAttestation(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = SIZE[n] if n < 16384 else sized(n)
+        t4 = f4 = ''
+        if 'signer_certificate' in d:
+            v = d['signer_certificate']
+            if v is not None:
+                f4 = octets(v)
+                n = len(f4)
+                t4 = _text_4[n] if n < 128 else '"' + sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, f4, u))
+    return join((t1, f1, t2, s2, f2))
 
 
 def init_ChildWorkflowInstanceFailedEvent(self, task_scheduled_id=None, failure_details=None, attestation=None, signer_certificate=None):
@@ -4055,38 +4204,47 @@ def decode_ChildWorkflowInstanceFailedEvent(b, i, end, r, m=None):
 
 
 def encode_ChildWorkflowInstanceFailedEvent(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('task_scheduled_id')
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('failure_details')
-    if v is not None:
-        e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\x12')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('attestation')
-    if v is not None:
-        e = encode_ChildCompletionAttestation(v)
-        add(b'\x1a')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('signer_certificate')
-    if v is not None:
-        e = bytes_of(v)
-        n = len(e)
-        add(_text_4[n] if n < 128 else b'"' + size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ChildWorkflowInstanceFailedEvent:
+        expect(m, ChildWorkflowInstanceFailedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'task_scheduled_id' in d:
+        k -= 1
+        v = d['task_scheduled_id']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t2 = s2 = f2 = ''
+    if 'failure_details' in d:
+        k -= 1
+        v = d['failure_details']
+        if v is not None:
+            f2 = encode_TaskFailureDetails(v)
+            if f2 or v._serialized_on_wire or present(v):
+                t2 = '\x12'
+                n = len(f2)
+                s2 = SIZE[n] if n < 16384 else sized(n)
+    if k:
+        t3 = s3 = f3 = ''
+        if 'attestation' in d:
+            v = d['attestation']
+            if v is not None:
+                f3 = encode_ChildCompletionAttestation(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = SIZE[n] if n < 16384 else sized(n)
+        t4 = f4 = ''
+        if 'signer_certificate' in d:
+            v = d['signer_certificate']
+            if v is not None:
+                f4 = octets(v)
+                n = len(f4)
+                t4 = _text_4[n] if n < 128 else '"' + sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, f4, u))
+    return join((t1, f1, t2, s2, f2))
 
 
 def init_DetachedWorkflowInstanceCreatedEvent(self, instance_id=None):
@@ -4141,18 +4299,23 @@ def decode_DetachedWorkflowInstanceCreatedEvent(b, i, end, r, m=None):
 
 
 def encode_DetachedWorkflowInstanceCreatedEvent(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not DetachedWorkflowInstanceCreatedEvent:
+        expect(m, DetachedWorkflowInstanceCreatedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, u))
+    return join((t1, f1))
 
 
 def init_TimerOriginCreateTimer(self):
@@ -4184,7 +4347,14 @@ def decode_TimerOriginCreateTimer(b, i, end, r, m=None):
 
 
 def encode_TimerOriginCreateTimer(m):
-    return bytes(fields(m).get('_unknown_fields', b''))
+    if type(m) is not TimerOriginCreateTimer:
+        expect(m, TimerOriginCreateTimer)
+    d = m.__dict__
+    if not d:
+        return ''
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return u
 
 
 def init_TimerOriginExternalEvent(self, name=None):
@@ -4239,18 +4409,23 @@ def decode_TimerOriginExternalEvent(b, i, end, r, m=None):
 
 
 def encode_TimerOriginExternalEvent(m):
-    o = []
-    add = o.append
-    v = m.name
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TimerOriginExternalEvent:
+        expect(m, TimerOriginExternalEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, u))
+    return join((t1, f1))
 
 
 def init_TimerOriginActivityRetry(self, task_execution_id=None):
@@ -4305,18 +4480,23 @@ def decode_TimerOriginActivityRetry(b, i, end, r, m=None):
 
 
 def encode_TimerOriginActivityRetry(m):
-    o = []
-    add = o.append
-    v = m.task_execution_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TimerOriginActivityRetry:
+        expect(m, TimerOriginActivityRetry)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'task_execution_id' in d:
+        k -= 1
+        v = d['task_execution_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, u))
+    return join((t1, f1))
 
 
 def init_TimerOriginChildWorkflowRetry(self, instance_id=None):
@@ -4371,18 +4551,23 @@ def decode_TimerOriginChildWorkflowRetry(b, i, end, r, m=None):
 
 
 def encode_TimerOriginChildWorkflowRetry(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TimerOriginChildWorkflowRetry:
+        expect(m, TimerOriginChildWorkflowRetry)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, u))
+    return join((t1, f1))
 
 
 def init_TimerCreatedEvent(self, fire_at=None, name=None, rerun_parent_instance_info=None, create_timer=None, external_event=None, activity_retry=None, child_workflow_retry=None):
@@ -4611,62 +4796,82 @@ def decode_TimerCreatedEvent(b, i, end, r, m=None):
 
 
 def encode_TimerCreatedEvent(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('fire_at')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\n')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('name')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('rerun_parent_instance_info')
-    if v is not None:
-        e = encode_RerunParentInstanceInfo(v)
-        add(b'\x1a')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('create_timer')
-    if v is not None:
-        e = encode_TimerOriginCreateTimer(v)
-        add(b'"')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('external_event')
-    if v is not None:
-        e = encode_TimerOriginExternalEvent(v)
-        add(b'*')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('activity_retry')
-    if v is not None:
-        e = encode_TimerOriginActivityRetry(v)
-        add(b'2')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('child_workflow_retry')
-    if v is not None:
-        e = encode_TimerOriginChildWorkflowRetry(v)
-        add(b':')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TimerCreatedEvent:
+        expect(m, TimerCreatedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = a1 = b1 = c1 = e1 = f1 = ''
+    if 'fire_at' in d:
+        k -= 1
+        v = d['fire_at']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t1 = '\n\x0c\x08'
+                a1 = LOW[x & 16383]
+                b1 = SECONDS[s]
+                c1 = LOW[n & 16383]
+                e1 = LOW[n >> 14 & 16383]
+                f1 = SIZE[n >> 28]
+            else:
+                t1 = timestamp_field('\n', v, False)
+    t4 = s4 = f4 = t5 = s5 = f5 = t6 = s6 = f6 = t7 = s7 = f7 = ''
+    if '_group_current' in d:
+        k -= 1
+        if 'create_timer' in d:
+            k -= 1
+            v = d['create_timer']
+            if v is not None:
+                f4 = encode_TimerOriginCreateTimer(v)
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+        elif 'external_event' in d:
+            k -= 1
+            v = d['external_event']
+            if v is not None:
+                f5 = encode_TimerOriginExternalEvent(v)
+                t5 = '*'
+                n = len(f5)
+                s5 = SIZE[n] if n < 16384 else sized(n)
+        elif 'activity_retry' in d:
+            k -= 1
+            v = d['activity_retry']
+            if v is not None:
+                f6 = encode_TimerOriginActivityRetry(v)
+                t6 = '2'
+                n = len(f6)
+                s6 = SIZE[n] if n < 16384 else sized(n)
+        elif 'child_workflow_retry' in d:
+            k -= 1
+            v = d['child_workflow_retry']
+            if v is not None:
+                f7 = encode_TimerOriginChildWorkflowRetry(v)
+                t7 = ':'
+                n = len(f7)
+                s7 = SIZE[n] if n < 16384 else sized(n)
+    if k:
+        t2 = f2 = ''
+        if 'name' in d:
+            v = d['name']
+            if v is not None:
+                f2 = v if v.isascii() else utf8(v)
+                n = len(f2)
+                t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+        t3 = s3 = f3 = ''
+        if 'rerun_parent_instance_info' in d:
+            v = d['rerun_parent_instance_info']
+            if v is not None:
+                f3 = encode_RerunParentInstanceInfo(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, a1, b1, c1, e1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, t7, s7, f7, u))
+    return join((t1, a1, b1, c1, e1, f1, t4, s4, f4, t5, s5, f5, t6, s6, f6, t7, s7, f7))
 
 
 def init_TimerFiredEvent(self, fire_at=None, timer_id=None):
@@ -4760,25 +4965,39 @@ def decode_TimerFiredEvent(b, i, end, r, m=None):
 
 
 def encode_TimerFiredEvent(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('fire_at')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\n')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('timer_id')
-    if v:
-        add(b'\x10')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TimerFiredEvent:
+        expect(m, TimerFiredEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = a1 = b1 = c1 = e1 = f1 = ''
+    if 'fire_at' in d:
+        k -= 1
+        v = d['fire_at']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t1 = '\n\x0c\x08'
+                a1 = LOW[x & 16383]
+                b1 = SECONDS[s]
+                c1 = LOW[n & 16383]
+                e1 = LOW[n >> 14 & 16383]
+                f1 = SIZE[n >> 28]
+            else:
+                t1 = timestamp_field('\n', v, False)
+    t2 = f2 = ''
+    if 'timer_id' in d:
+        k -= 1
+        v = d['timer_id']
+        if v:
+            t2 = '\x10'
+            f2 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, a1, b1, c1, e1, f1, t2, f2, u))
+    return join((t1, a1, b1, c1, e1, f1, t2, f2))
 
 
 def init_WorkflowStartedEvent(self, version=None):
@@ -4842,19 +5061,22 @@ def decode_WorkflowStartedEvent(b, i, end, r, m=None):
 
 
 def encode_WorkflowStartedEvent(m):
-    o = []
-    add = o.append
-    v = m.version
-    if v is not None:
-        e = encode_WorkflowVersion(v)
-        add(b'\n')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not WorkflowStartedEvent:
+        expect(m, WorkflowStartedEvent)
+    d = m.__dict__
+    if not d:
+        return ''
+    t1 = s1 = f1 = ''
+    if 'version' in d:
+        v = d['version']
+        if v is not None:
+            f1 = encode_WorkflowVersion(v)
+            t1 = '\n'
+            n = len(f1)
+            s1 = SIZE[n] if n < 16384 else sized(n)
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return join((t1, s1, f1, u))
 
 
 def init_WorkflowCompletedEvent(self):
@@ -4886,7 +5108,14 @@ def decode_WorkflowCompletedEvent(b, i, end, r, m=None):
 
 
 def encode_WorkflowCompletedEvent(m):
-    return bytes(fields(m).get('_unknown_fields', b''))
+    if type(m) is not WorkflowCompletedEvent:
+        expect(m, WorkflowCompletedEvent)
+    d = m.__dict__
+    if not d:
+        return ''
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return u
 
 
 def init_EventSentEvent(self, instance_id=None, name=None, input=None):
@@ -4982,37 +5211,40 @@ def decode_EventSentEvent(b, i, end, r, m=None):
 
 
 def encode_EventSentEvent(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.name
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = m.input
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not EventSentEvent:
+        expect(m, EventSentEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t3 = s3 = f3 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, s3, f3, u))
+    return join((t1, f1, t2, f2, t3, s3, f3))
 
 
 def init_EventRaisedEvent(self, name=None, input=None):
@@ -5093,31 +5325,32 @@ def decode_EventRaisedEvent(b, i, end, r, m=None):
 
 
 def encode_EventRaisedEvent(m):
-    o = []
-    add = o.append
-    v = m.name
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.input
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not EventRaisedEvent:
+        expect(m, EventRaisedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = s2 = f2 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, u))
+    return join((t1, f1, t2, s2, f2))
 
 
 def init_ContinueAsNewEvent(self, input=None):
@@ -5183,25 +5416,24 @@ def decode_ContinueAsNewEvent(b, i, end, r, m=None):
 
 
 def encode_ContinueAsNewEvent(m):
-    o = []
-    add = o.append
-    v = m.input
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_1[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((10, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\n' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ContinueAsNewEvent:
+        expect(m, ContinueAsNewEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = s1 = f1 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f1 = v if v.isascii() else utf8(v)
+            t1 = '\n'
+            n = len(f1)
+            s1 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, s1, f1, u))
+    return join((t1, s1, f1))
 
 
 def init_ExecutionSuspendedEvent(self, input=None):
@@ -5267,25 +5499,24 @@ def decode_ExecutionSuspendedEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionSuspendedEvent(m):
-    o = []
-    add = o.append
-    v = m.input
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_1[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((10, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\n' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ExecutionSuspendedEvent:
+        expect(m, ExecutionSuspendedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = s1 = f1 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f1 = v if v.isascii() else utf8(v)
+            t1 = '\n'
+            n = len(f1)
+            s1 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, s1, f1, u))
+    return join((t1, s1, f1))
 
 
 def init_ExecutionResumedEvent(self, input=None):
@@ -5351,25 +5582,24 @@ def decode_ExecutionResumedEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionResumedEvent(m):
-    o = []
-    add = o.append
-    v = m.input
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_1[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((10, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\n' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ExecutionResumedEvent:
+        expect(m, ExecutionResumedEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = s1 = f1 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f1 = v if v.isascii() else utf8(v)
+            t1 = '\n'
+            n = len(f1)
+            s1 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, s1, f1, u))
+    return join((t1, s1, f1))
 
 
 def init_ExecutionStalledEvent(self, reason=None, description=None):
@@ -5436,22 +5666,29 @@ def decode_ExecutionStalledEvent(b, i, end, r, m=None):
 
 
 def encode_ExecutionStalledEvent(m):
-    o = []
-    add = o.append
-    v = m.reason
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m.description
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ExecutionStalledEvent:
+        expect(m, ExecutionStalledEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'reason' in d:
+        k -= 1
+        v = d['reason']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    if k:
+        t2 = f2 = ''
+        if 'description' in d:
+            v = d['description']
+            if v is not None:
+                f2 = v if v.isascii() else utf8(v)
+                n = len(f2)
+                t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, u))
+    return join((t1, f1))
 
 
 def init_HistoryEvent(self, event_id=None, timestamp=None, execution_started=None, execution_completed=None, execution_terminated=None, task_scheduled=None, task_completed=None, task_failed=None, child_workflow_instance_created=None, child_workflow_instance_completed=None, child_workflow_instance_failed=None, timer_created=None, timer_fired=None, workflow_started=None, workflow_completed=None, event_sent=None, event_raised=None, continue_as_new=None, execution_suspended=None, execution_resumed=None, execution_stalled=None, detached_workflow_instance_created=None, router=None):
@@ -5778,50 +6015,62 @@ def decode_HistoryEvent(b, i, end, r, m=None):
 
 
 def encode_HistoryEvent(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    g = get('_group_current')
-    number, t, f = _writers_HistoryEvent[g['eventType'] if g else None]
-    v = get('event_id')
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('timestamp')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\x12')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    if 3 <= number <= 22:
-        v = get(g['eventType'])
+    if type(m) is not HistoryEvent:
+        expect(m, HistoryEvent)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'event_id' in d:
+        k -= 1
+        v = d['event_id']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t2 = a2 = b2 = c2 = e2 = f2 = ''
+    if 'timestamp' in d:
+        k -= 1
+        v = d['timestamp']
         if v is not None:
-            e = f(v)
-            add(t)
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('router')
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b'\xf2\x01')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    if 31 <= number <= 32:
-        v = get(g['eventType'])
-        if v is not None:
-            e = f(v)
-            add(t)
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t2 = '\x12\x0c\x08'
+                a2 = LOW[x & 16383]
+                b2 = SECONDS[s]
+                c2 = LOW[n & 16383]
+                e2 = LOW[n >> 14 & 16383]
+                f2 = SIZE[n >> 28]
+            else:
+                t2 = timestamp_field('\x12', v, False)
+    t3 = s3 = f3 = ''
+    late = False
+    if '_group_current' in d:
+        name = d['_group_current']['eventType']
+        if name in d:
+            t3, write, late = _writers_HistoryEvent[name]
+            f3 = write(d[name])
+            n = len(f3)
+            s3 = SIZE[n] if n < 16384 else sized(n)
+            if not late:
+                k -= 2
+    if k:
+        t31 = s31 = f31 = ''
+        if late:
+            t31, s31, f31 = t3, s3, f3
+            t3 = s3 = f3 = ''
+        t30 = s30 = f30 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f30 = encode_TaskRouter(v)
+                t30 = '\xf2\x01'
+                n = len(f30)
+                s30 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, a2, b2, c2, e2, f2, t3, s3, f3, t30, s30, f30, t31, s31, f31, u))
+    return join((t1, f1, t2, a2, b2, c2, e2, f2, t3, s3, f3))
 
 
 def init_PropagatedHistoryChunk(self, raw_events=None, app_id=None, instance_id=None, workflow_name=None, raw_signatures=None, signing_cert_chains=None):
@@ -5960,55 +6209,72 @@ def decode_PropagatedHistoryChunk(b, i, end, r, m=None):
 
 
 def encode_PropagatedHistoryChunk(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('raw_events')
-    if v:
-        for x in v:
-            e = bytes_of(x)
-            add(b'\n')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('app_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('instance_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_3[n] if n < 128 else b'\x1a' + size(n))
-        add(e)
-    v = get('workflow_name')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_4[n] if n < 128 else b'"' + size(n))
-        add(e)
-    v = get('raw_signatures')
-    if v:
-        for x in v:
-            e = bytes_of(x)
-            add(b'*')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('signing_cert_chains')
-    if v:
-        for x in v:
-            e = bytes_of(x)
-            add(b'2')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not PropagatedHistoryChunk:
+        expect(m, PropagatedHistoryChunk)
+    d = m.__dict__
+    k = len(d)
+    f1 = ''
+    if 'raw_events' in d:
+        k -= 1
+        v = d['raw_events']
+        if v:
+            o = []
+            for x in v:
+                e = octets(x)
+                n = len(e)
+                o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
+            f1 = join(o)
+    t2 = f2 = ''
+    if 'app_id' in d:
+        k -= 1
+        v = d['app_id']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t3 = f3 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f3 = v if v.isascii() else utf8(v)
+            n = len(f3)
+            t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
+    t4 = f4 = ''
+    if 'workflow_name' in d:
+        k -= 1
+        v = d['workflow_name']
+        if v:
+            f4 = v if v.isascii() else utf8(v)
+            n = len(f4)
+            t4 = _text_4[n] if n < 128 else '"' + sized(n)
+    f5 = ''
+    if 'raw_signatures' in d:
+        k -= 1
+        v = d['raw_signatures']
+        if v:
+            o = []
+            for x in v:
+                e = octets(x)
+                n = len(e)
+                o += ('*', SIZE[n] if n < 16384 else sized(n), e)
+            f5 = join(o)
+    f6 = ''
+    if 'signing_cert_chains' in d:
+        k -= 1
+        v = d['signing_cert_chains']
+        if v:
+            o = []
+            for x in v:
+                e = octets(x)
+                n = len(e)
+                o += ('2', SIZE[n] if n < 16384 else sized(n), e)
+            f6 = join(o)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((f1, t2, f2, t3, f3, t4, f4, f5, f6, u))
+    return join((f1, t2, f2, t3, f3, t4, f4, f5, f6))
 
 
 def init_PropagatedHistory(self, scope=None, chunks=None):
@@ -6082,25 +6348,33 @@ def decode_PropagatedHistory(b, i, end, r, m=None):
 
 
 def encode_PropagatedHistory(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('scope')
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('chunks')
-    if v:
-        for x in v:
-            e = encode_PropagatedHistoryChunk(x)
-            add(b'\x12')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not PropagatedHistory:
+        expect(m, PropagatedHistory)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'scope' in d:
+        k -= 1
+        v = d['scope']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    f2 = ''
+    if 'chunks' in d:
+        k -= 1
+        v = d['chunks']
+        if v:
+            o = []
+            for x in v:
+                e = encode_PropagatedHistoryChunk(x)
+                n = len(e)
+                o += ('\x12', SIZE[n] if n < 16384 else sized(n), e)
+            f2 = join(o)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, f2, u))
+    return join((t1, f1, f2))
 
 
 def init_ScheduleTaskAction(self, name=None, version=None, input=None, task_execution_id=None, history_propagation_scope=None):
@@ -6234,54 +6508,54 @@ def decode_ScheduleTaskAction(b, i, end, r, m=None):
 
 
 def encode_ScheduleTaskAction(m):
-    o = []
-    add = o.append
-    v = m.name
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.version
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.input
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.task_execution_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_5[n] if n < 128 else b'*' + size(n))
-        add(e)
-    v = m.history_propagation_scope
-    if v is not None:
-        add(b'0')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ScheduleTaskAction:
+        expect(m, ScheduleTaskAction)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t3 = s3 = f3 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t5 = f5 = ''
+    if 'task_execution_id' in d:
+        k -= 1
+        v = d['task_execution_id']
+        if v:
+            f5 = v if v.isascii() else utf8(v)
+            n = len(f5)
+            t5 = _text_5[n] if n < 128 else '*' + sized(n)
+    if k:
+        t2 = s2 = f2 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f2 = v if v.isascii() else utf8(v)
+                t2 = '\x12'
+                n = len(f2)
+                s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+        t6 = f6 = ''
+        if 'history_propagation_scope' in d:
+            v = d['history_propagation_scope']
+            if v is not None:
+                t6 = '0'
+                f6 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t5, f5, t6, f6, u))
+    return join((t1, f1, t3, s3, f3, t5, f5))
 
 
 def init_CreateChildWorkflowAction(self, instance_id=None, name=None, version=None, input=None, history_propagation_scope=None, retry_parent_instance_info=None):
@@ -6439,61 +6713,62 @@ def decode_CreateChildWorkflowAction(b, i, end, r, m=None):
 
 
 def encode_CreateChildWorkflowAction(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.name
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = m.version
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.input
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_4[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'"' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.history_propagation_scope
-    if v is not None:
-        add(b'0')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m.retry_parent_instance_info
-    if v is not None:
-        e = encode_RetryParentInstanceInfo(v)
-        add(b':')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not CreateChildWorkflowAction:
+        expect(m, CreateChildWorkflowAction)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t4 = s4 = f4 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f4 = v if v.isascii() else utf8(v)
+            t4 = '"'
+            n = len(f4)
+            s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        t3 = s3 = f3 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f3 = v if v.isascii() else utf8(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+        t6 = f6 = ''
+        if 'history_propagation_scope' in d:
+            v = d['history_propagation_scope']
+            if v is not None:
+                t6 = '0'
+                f6 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+        t7 = s7 = f7 = ''
+        if 'retry_parent_instance_info' in d:
+            v = d['retry_parent_instance_info']
+            if v is not None:
+                f7 = encode_RetryParentInstanceInfo(v)
+                t7 = ':'
+                n = len(f7)
+                s7 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t6, f6, t7, s7, f7, u))
+    return join((t1, f1, t2, f2, t4, s4, f4))
 
 
 def init_CreateDetachedWorkflowAction(self, instance_id=None, name=None, version=None, input=None, scheduled_start_timestamp=None, execution_id=None, tags=None, parent_trace_context=None):
@@ -6724,86 +6999,87 @@ def decode_CreateDetachedWorkflowAction(b, i, end, r, m=None):
 
 
 def encode_CreateDetachedWorkflowAction(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('instance_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('name')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('version')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('input')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_4[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'"' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('scheduled_start_timestamp')
-    if v is not None:
-        e = encode_Timestamp(v)
-        add(b'*')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('execution_id')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_6[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((50, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'2' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('tags')
-    if v:
-        for k in map_keys(v):
-            e = map_entry_bytes(k, v[k])
-            add(b':')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('parent_trace_context')
-    if v is not None:
-        e = encode_TraceContext(v)
-        add(b'B')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not CreateDetachedWorkflowAction:
+        expect(m, CreateDetachedWorkflowAction)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t4 = s4 = f4 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f4 = v if v.isascii() else utf8(v)
+            t4 = '"'
+            n = len(f4)
+            s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t6 = s6 = f6 = ''
+    if 'execution_id' in d:
+        k -= 1
+        v = d['execution_id']
+        if v is not None:
+            f6 = v if v.isascii() else utf8(v)
+            t6 = '2'
+            n = len(f6)
+            s6 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    f7 = ''
+    if 'tags' in d:
+        k -= 1
+        v = d['tags']
+        if v:
+            f7 = map_entries(':', v)
+    if k:
+        t3 = s3 = f3 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f3 = v if v.isascii() else utf8(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+        t5 = a5 = b5 = c5 = e5 = f5 = ''
+        if 'scheduled_start_timestamp' in d:
+            v = d['scheduled_start_timestamp']
+            if v is not None:
+                x = v.seconds
+                n = v.nanos
+                s = x and x >> 14
+                if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                    t5 = '*\x0c\x08'
+                    a5 = LOW[x & 16383]
+                    b5 = SECONDS[s]
+                    c5 = LOW[n & 16383]
+                    e5 = LOW[n >> 14 & 16383]
+                    f5 = SIZE[n >> 28]
+                else:
+                    t5 = timestamp_field('*', v, True)
+        t8 = s8 = f8 = ''
+        if 'parent_trace_context' in d:
+            v = d['parent_trace_context']
+            if v is not None:
+                f8 = encode_TraceContext(v)
+                t8 = 'B'
+                n = len(f8)
+                s8 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, a5, b5, c5, e5, f5, t6, s6, f6, f7, t8, s8, f8, u))
+    return join((t1, f1, t2, f2, t4, s4, f4, t6, s6, f6, f7))
 
 
 def init_CreateTimerAction(self, fire_at=None, name=None, create_timer=None, external_event=None, activity_retry=None, child_workflow_retry=None):
@@ -7015,55 +7291,74 @@ def decode_CreateTimerAction(b, i, end, r, m=None):
 
 
 def encode_CreateTimerAction(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('fire_at')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\n')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('name')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('create_timer')
-    if v is not None:
-        e = encode_TimerOriginCreateTimer(v)
-        add(b'\x1a')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('external_event')
-    if v is not None:
-        e = encode_TimerOriginExternalEvent(v)
-        add(b'"')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('activity_retry')
-    if v is not None:
-        e = encode_TimerOriginActivityRetry(v)
-        add(b'*')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('child_workflow_retry')
-    if v is not None:
-        e = encode_TimerOriginChildWorkflowRetry(v)
-        add(b'2')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not CreateTimerAction:
+        expect(m, CreateTimerAction)
+    d = m.__dict__
+    k = len(d)
+    t1 = a1 = b1 = c1 = e1 = f1 = ''
+    if 'fire_at' in d:
+        k -= 1
+        v = d['fire_at']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t1 = '\n\x0c\x08'
+                a1 = LOW[x & 16383]
+                b1 = SECONDS[s]
+                c1 = LOW[n & 16383]
+                e1 = LOW[n >> 14 & 16383]
+                f1 = SIZE[n >> 28]
+            else:
+                t1 = timestamp_field('\n', v, False)
+    t3 = s3 = f3 = t4 = s4 = f4 = t5 = s5 = f5 = t6 = s6 = f6 = ''
+    if '_group_current' in d:
+        k -= 1
+        if 'create_timer' in d:
+            k -= 1
+            v = d['create_timer']
+            if v is not None:
+                f3 = encode_TimerOriginCreateTimer(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = SIZE[n] if n < 16384 else sized(n)
+        elif 'external_event' in d:
+            k -= 1
+            v = d['external_event']
+            if v is not None:
+                f4 = encode_TimerOriginExternalEvent(v)
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+        elif 'activity_retry' in d:
+            k -= 1
+            v = d['activity_retry']
+            if v is not None:
+                f5 = encode_TimerOriginActivityRetry(v)
+                t5 = '*'
+                n = len(f5)
+                s5 = SIZE[n] if n < 16384 else sized(n)
+        elif 'child_workflow_retry' in d:
+            k -= 1
+            v = d['child_workflow_retry']
+            if v is not None:
+                f6 = encode_TimerOriginChildWorkflowRetry(v)
+                t6 = '2'
+                n = len(f6)
+                s6 = SIZE[n] if n < 16384 else sized(n)
+    if k:
+        t2 = f2 = ''
+        if 'name' in d:
+            v = d['name']
+            if v is not None:
+                f2 = v if v.isascii() else utf8(v)
+                n = len(f2)
+                t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, a1, b1, c1, e1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, u))
+    return join((t1, a1, b1, c1, e1, f1, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6))
 
 
 def init_SendEventAction(self, instance=None, name=None, data=None):
@@ -7168,40 +7463,42 @@ def decode_SendEventAction(b, i, end, r, m=None):
 
 
 def encode_SendEventAction(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('instance')
-    if v is not None:
-        e = encode_WorkflowInstance(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\n')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('name')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('data')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not SendEventAction:
+        expect(m, SendEventAction)
+    d = m.__dict__
+    k = len(d)
+    t1 = s1 = f1 = ''
+    if 'instance' in d:
+        k -= 1
+        v = d['instance']
+        if v is not None:
+            f1 = encode_WorkflowInstance(v)
+            if f1 or v._serialized_on_wire or present(v):
+                t1 = '\n'
+                n = len(f1)
+                s1 = SIZE[n] if n < 16384 else sized(n)
+    t2 = f2 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t3 = s3 = f3 = ''
+    if 'data' in d:
+        k -= 1
+        v = d['data']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, s1, f1, t2, f2, t3, s3, f3, u))
+    return join((t1, s1, f1, t2, f2, t3, s3, f3))
 
 
 def init_CompleteWorkflowAction(self, workflow_status=None, result=None, details=None, new_version=None, carryover_events=None, failure_details=None):
@@ -7377,72 +7674,70 @@ def decode_CompleteWorkflowAction(b, i, end, r, m=None):
 
 
 def encode_CompleteWorkflowAction(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('workflow_status')
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('result')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('details')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('new_version')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_4[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'"' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('carryover_events')
-    if v:
-        for x in v:
-            e = encode_HistoryEvent(x)
-            add(b'*')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('failure_details')
-    if v is not None:
-        e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'2')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not CompleteWorkflowAction:
+        expect(m, CompleteWorkflowAction)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'workflow_status' in d:
+        k -= 1
+        v = d['workflow_status']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t2 = s2 = f2 = ''
+    if 'result' in d:
+        k -= 1
+        v = d['result']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t3 = s3 = f3 = ''
+    if 'details' in d:
+        k -= 1
+        v = d['details']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t4 = s4 = f4 = ''
+    if 'new_version' in d:
+        k -= 1
+        v = d['new_version']
+        if v is not None:
+            f4 = v if v.isascii() else utf8(v)
+            t4 = '"'
+            n = len(f4)
+            s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    f5 = ''
+    if 'carryover_events' in d:
+        k -= 1
+        v = d['carryover_events']
+        if v:
+            o = []
+            for x in v:
+                e = encode_HistoryEvent(x)
+                n = len(e)
+                o += ('*', SIZE[n] if n < 16384 else sized(n), e)
+            f5 = join(o)
+    t6 = s6 = f6 = ''
+    if 'failure_details' in d:
+        k -= 1
+        v = d['failure_details']
+        if v is not None:
+            f6 = encode_TaskFailureDetails(v)
+            if f6 or v._serialized_on_wire or present(v):
+                t6 = '2'
+                n = len(f6)
+                s6 = SIZE[n] if n < 16384 else sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, f5, t6, s6, f6, u))
+    return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, f5, t6, s6, f6))
 
 
 def init_TerminateWorkflowAction(self, instance_id=None, reason=None, recurse=None):
@@ -7531,34 +7826,38 @@ def decode_TerminateWorkflowAction(b, i, end, r, m=None):
 
 
 def encode_TerminateWorkflowAction(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.reason
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.recurse
-    if v:
-        add(b'\x18\x01')
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TerminateWorkflowAction:
+        expect(m, TerminateWorkflowAction)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = s2 = f2 = ''
+    if 'reason' in d:
+        k -= 1
+        v = d['reason']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    f3 = ''
+    if 'recurse' in d:
+        k -= 1
+        v = d['recurse']
+        if v:
+            f3 = '\x18\x01'
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, f3, u))
+    return join((t1, f1, t2, s2, f2, f3))
 
 
 def init_WorkflowVersionNotAvailableAction(self):
@@ -7590,7 +7889,14 @@ def decode_WorkflowVersionNotAvailableAction(b, i, end, r, m=None):
 
 
 def encode_WorkflowVersionNotAvailableAction(m):
-    return bytes(fields(m).get('_unknown_fields', b''))
+    if type(m) is not WorkflowVersionNotAvailableAction:
+        expect(m, WorkflowVersionNotAvailableAction)
+    d = m.__dict__
+    if not d:
+        return ''
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return u
 
 
 def init_WorkflowAction(self, id=None, schedule_task=None, create_child_workflow=None, create_timer=None, send_event=None, complete_workflow=None, terminate_workflow=None, workflow_version_not_available=None, create_detached_workflow=None, router=None):
@@ -7904,80 +8210,97 @@ def decode_WorkflowAction(b, i, end, r, m=None):
 
 
 def encode_WorkflowAction(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('id')
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('schedule_task')
-    if v is not None:
-        e = encode_ScheduleTaskAction(v)
-        add(b'\x12')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('create_child_workflow')
-    if v is not None:
-        e = encode_CreateChildWorkflowAction(v)
-        add(b'\x1a')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('create_timer')
-    if v is not None:
-        e = encode_CreateTimerAction(v)
-        add(b'"')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('send_event')
-    if v is not None:
-        e = encode_SendEventAction(v)
-        add(b'*')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('complete_workflow')
-    if v is not None:
-        e = encode_CompleteWorkflowAction(v)
-        add(b'2')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('terminate_workflow')
-    if v is not None:
-        e = encode_TerminateWorkflowAction(v)
-        add(b':')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('router')
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b'J')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('workflow_version_not_available')
-    if v is not None:
-        e = encode_WorkflowVersionNotAvailableAction(v)
-        add(b'R')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('create_detached_workflow')
-    if v is not None:
-        e = encode_CreateDetachedWorkflowAction(v)
-        add(b'Z')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not WorkflowAction:
+        expect(m, WorkflowAction)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'id' in d:
+        k -= 1
+        v = d['id']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t2 = s2 = f2 = t3 = s3 = f3 = t4 = s4 = f4 = t5 = s5 = f5 = t6 = s6 = f6 = t7 = s7 = f7 = t10 = s10 = f10 = t11 = s11 = f11 = ''
+    if '_group_current' in d:
+        k -= 1
+        if 'schedule_task' in d:
+            k -= 1
+            v = d['schedule_task']
+            if v is not None:
+                f2 = encode_ScheduleTaskAction(v)
+                t2 = '\x12'
+                n = len(f2)
+                s2 = SIZE[n] if n < 16384 else sized(n)
+        elif 'create_child_workflow' in d:
+            k -= 1
+            v = d['create_child_workflow']
+            if v is not None:
+                f3 = encode_CreateChildWorkflowAction(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = SIZE[n] if n < 16384 else sized(n)
+        elif 'create_timer' in d:
+            k -= 1
+            v = d['create_timer']
+            if v is not None:
+                f4 = encode_CreateTimerAction(v)
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+        elif 'send_event' in d:
+            k -= 1
+            v = d['send_event']
+            if v is not None:
+                f5 = encode_SendEventAction(v)
+                t5 = '*'
+                n = len(f5)
+                s5 = SIZE[n] if n < 16384 else sized(n)
+        elif 'complete_workflow' in d:
+            k -= 1
+            v = d['complete_workflow']
+            if v is not None:
+                f6 = encode_CompleteWorkflowAction(v)
+                t6 = '2'
+                n = len(f6)
+                s6 = SIZE[n] if n < 16384 else sized(n)
+        elif 'terminate_workflow' in d:
+            k -= 1
+            v = d['terminate_workflow']
+            if v is not None:
+                f7 = encode_TerminateWorkflowAction(v)
+                t7 = ':'
+                n = len(f7)
+                s7 = SIZE[n] if n < 16384 else sized(n)
+        elif 'workflow_version_not_available' in d:
+            k -= 1
+            v = d['workflow_version_not_available']
+            if v is not None:
+                f10 = encode_WorkflowVersionNotAvailableAction(v)
+                t10 = 'R'
+                n = len(f10)
+                s10 = SIZE[n] if n < 16384 else sized(n)
+        elif 'create_detached_workflow' in d:
+            k -= 1
+            v = d['create_detached_workflow']
+            if v is not None:
+                f11 = encode_CreateDetachedWorkflowAction(v)
+                t11 = 'Z'
+                n = len(f11)
+                s11 = SIZE[n] if n < 16384 else sized(n)
+    if k:
+        t9 = s9 = f9 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f9 = encode_TaskRouter(v)
+                t9 = 'J'
+                n = len(f9)
+                s9 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, t7, s7, f7, t9, s9, f9, t10, s10, f10, t11, s11, f11, u))
+    return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, t7, s7, f7, t10, s10, f10, t11, s11, f11))
 
 
 def init_ActivityRequest(self, name=None, version=None, input=None, workflow_instance=None, task_id=None, parent_trace_context=None, task_execution_id=None, propagated_history=None):
@@ -8182,78 +8505,82 @@ def decode_ActivityRequest(b, i, end, r, m=None):
 
 
 def encode_ActivityRequest(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('name')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('version')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('input')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('workflow_instance')
-    if v is not None:
-        e = encode_WorkflowInstance(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'"')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('task_id')
-    if v:
-        add(b'(')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('parent_trace_context')
-    if v is not None:
-        e = encode_TraceContext(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'2')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('task_execution_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_7[n] if n < 128 else b':' + size(n))
-        add(e)
-    v = get('propagated_history')
-    if v is not None:
-        e = encode_PropagatedHistory(v)
-        add(b'B')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ActivityRequest:
+        expect(m, ActivityRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t3 = s3 = f3 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t4 = s4 = f4 = ''
+    if 'workflow_instance' in d:
+        k -= 1
+        v = d['workflow_instance']
+        if v is not None:
+            f4 = encode_WorkflowInstance(v)
+            if f4 or v._serialized_on_wire or present(v):
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+    t5 = f5 = ''
+    if 'task_id' in d:
+        k -= 1
+        v = d['task_id']
+        if v:
+            t5 = '('
+            f5 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t7 = f7 = ''
+    if 'task_execution_id' in d:
+        k -= 1
+        v = d['task_execution_id']
+        if v:
+            f7 = v if v.isascii() else utf8(v)
+            n = len(f7)
+            t7 = _text_7[n] if n < 128 else ':' + sized(n)
+    if k:
+        t2 = s2 = f2 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f2 = v if v.isascii() else utf8(v)
+                t2 = '\x12'
+                n = len(f2)
+                s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+        t6 = s6 = f6 = ''
+        if 'parent_trace_context' in d:
+            v = d['parent_trace_context']
+            if v is not None:
+                f6 = encode_TraceContext(v)
+                if f6 or v._serialized_on_wire or present(v):
+                    t6 = '2'
+                    n = len(f6)
+                    s6 = SIZE[n] if n < 16384 else sized(n)
+        t8 = s8 = f8 = ''
+        if 'propagated_history' in d:
+            v = d['propagated_history']
+            if v is not None:
+                f8 = encode_PropagatedHistory(v)
+                t8 = 'B'
+                n = len(f8)
+                s8 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, f5, t6, s6, f6, t7, f7, t8, s8, f8, u))
+    return join((t1, f1, t3, s3, f3, t4, s4, f4, t5, f5, t7, f7))
 
 
 def init_ActivityResponse(self, instance_id=None, task_id=None, result=None, failure_details=None, completion_token=None):
@@ -8390,50 +8717,57 @@ def decode_ActivityResponse(b, i, end, r, m=None):
 
 
 def encode_ActivityResponse(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('instance_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('task_id')
-    if v:
-        add(b'\x10')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = get('result')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('failure_details')
-    if v is not None:
-        e = encode_TaskFailureDetails(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'"')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('completion_token')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_5[n] if n < 128 else b'*' + size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ActivityResponse:
+        expect(m, ActivityResponse)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'task_id' in d:
+        k -= 1
+        v = d['task_id']
+        if v:
+            t2 = '\x10'
+            f2 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    t3 = s3 = f3 = ''
+    if 'result' in d:
+        k -= 1
+        v = d['result']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t4 = s4 = f4 = ''
+    if 'failure_details' in d:
+        k -= 1
+        v = d['failure_details']
+        if v is not None:
+            f4 = encode_TaskFailureDetails(v)
+            if f4 or v._serialized_on_wire or present(v):
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+    t5 = f5 = ''
+    if 'completion_token' in d:
+        k -= 1
+        v = d['completion_token']
+        if v:
+            f5 = v if v.isascii() else utf8(v)
+            n = len(f5)
+            t5 = _text_5[n] if n < 128 else '*' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, f5, u))
+    return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, f5))
 
 
 def init_CachedHistory(self, event_count=None):
@@ -8490,16 +8824,22 @@ def decode_CachedHistory(b, i, end, r, m=None):
 
 
 def encode_CachedHistory(m):
-    o = []
-    add = o.append
-    v = m.event_count
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not CachedHistory:
+        expect(m, CachedHistory)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'event_count' in d:
+        k -= 1
+        v = d['event_count']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, u))
+    return join((t1, f1))
 
 
 def init_WorkflowRequest(self, instance_id=None, execution_id=None, past_events=None, new_events=None, requires_history_streaming=None, router=None, propagated_history=None, cached_history=None):
@@ -8698,72 +9038,84 @@ def decode_WorkflowRequest(b, i, end, r, m=None):
 
 
 def encode_WorkflowRequest(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('instance_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('execution_id')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('past_events')
-    if v:
-        for x in v:
-            e = encode_HistoryEvent(x)
-            add(b'\x1a')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('new_events')
-    if v:
-        for x in v:
-            e = encode_HistoryEvent(x)
-            add(b'"')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('requires_history_streaming')
-    if v:
-        add(b'0\x01')
-    v = get('router')
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b':')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('propagated_history')
-    if v is not None:
-        e = encode_PropagatedHistory(v)
-        add(b'B')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('cached_history')
-    if v is not None:
-        e = encode_CachedHistory(v)
-        add(b'J')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not WorkflowRequest:
+        expect(m, WorkflowRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = s2 = f2 = ''
+    if 'execution_id' in d:
+        k -= 1
+        v = d['execution_id']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    f3 = ''
+    if 'past_events' in d:
+        k -= 1
+        v = d['past_events']
+        if v:
+            o = []
+            for x in v:
+                e = encode_HistoryEvent(x)
+                n = len(e)
+                o += ('\x1a', SIZE[n] if n < 16384 else sized(n), e)
+            f3 = join(o)
+    f4 = ''
+    if 'new_events' in d:
+        k -= 1
+        v = d['new_events']
+        if v:
+            o = []
+            for x in v:
+                e = encode_HistoryEvent(x)
+                n = len(e)
+                o += ('"', SIZE[n] if n < 16384 else sized(n), e)
+            f4 = join(o)
+    f6 = ''
+    if 'requires_history_streaming' in d:
+        k -= 1
+        v = d['requires_history_streaming']
+        if v:
+            f6 = '0\x01'
+    if k:
+        t7 = s7 = f7 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f7 = encode_TaskRouter(v)
+                t7 = ':'
+                n = len(f7)
+                s7 = SIZE[n] if n < 16384 else sized(n)
+        t8 = s8 = f8 = ''
+        if 'propagated_history' in d:
+            v = d['propagated_history']
+            if v is not None:
+                f8 = encode_PropagatedHistory(v)
+                t8 = 'B'
+                n = len(f8)
+                s8 = SIZE[n] if n < 16384 else sized(n)
+        t9 = s9 = f9 = ''
+        if 'cached_history' in d:
+            v = d['cached_history']
+            if v is not None:
+                f9 = encode_CachedHistory(v)
+                t9 = 'J'
+                n = len(f9)
+                s9 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, f3, f4, f6, t7, s7, f7, t8, s8, f8, t9, s9, f9, u))
+    return join((t1, f1, t2, s2, f2, f3, f4, f6))
 
 
 def init_WorkflowResponse(self, instance_id=None, actions=None, custom_status=None, completion_token=None, num_events_processed=None, version=None):
@@ -8920,57 +9272,66 @@ def decode_WorkflowResponse(b, i, end, r, m=None):
 
 
 def encode_WorkflowResponse(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('instance_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('actions')
-    if v:
-        for x in v:
-            e = encode_WorkflowAction(x)
-            add(b'\x12')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('custom_status')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('completion_token')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_4[n] if n < 128 else b'"' + size(n))
-        add(e)
-    v = get('num_events_processed')
-    if v is not None:
-        e = b'\x08' + int32(v) if v else b''
-        add(b'*' + size(len(e)) + e)
-    v = get('version')
-    if v is not None:
-        e = encode_WorkflowVersion(v)
-        add(b'2')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not WorkflowResponse:
+        expect(m, WorkflowResponse)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    f2 = ''
+    if 'actions' in d:
+        k -= 1
+        v = d['actions']
+        if v:
+            o = []
+            for x in v:
+                e = encode_WorkflowAction(x)
+                n = len(e)
+                o += ('\x12', SIZE[n] if n < 16384 else sized(n), e)
+            f2 = join(o)
+    t3 = s3 = f3 = ''
+    if 'custom_status' in d:
+        k -= 1
+        v = d['custom_status']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t4 = f4 = ''
+    if 'completion_token' in d:
+        k -= 1
+        v = d['completion_token']
+        if v:
+            f4 = v if v.isascii() else utf8(v)
+            n = len(f4)
+            t4 = _text_4[n] if n < 128 else '"' + sized(n)
+    f5 = ''
+    if 'num_events_processed' in d:
+        k -= 1
+        v = d['num_events_processed']
+        if v is not None:
+            e = '\x08' + int32(v) if v else ''
+            f5 = '*' + sized(len(e)) + e
+    if k:
+        t6 = s6 = f6 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f6 = encode_WorkflowVersion(v)
+                t6 = '2'
+                n = len(f6)
+                s6 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, f2, t3, s3, f3, t4, f4, f5, t6, s6, f6, u))
+    return join((t1, f1, f2, t3, s3, f3, t4, f4, f5))
 
 
 def init_CreateInstanceRequest(self, instance_id=None, name=None, version=None, input=None, scheduled_start_timestamp=None, execution_id=None, tags=None, parent_trace_context=None, enforce_unique_instance_id=None, router=None):
@@ -9230,98 +9591,103 @@ def decode_CreateInstanceRequest(b, i, end, r, m=None):
 
 
 def encode_CreateInstanceRequest(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('instance_id')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('name')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('version')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('input')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_4[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'"' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('scheduled_start_timestamp')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'*')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('execution_id')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_7[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((58, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b':' + size(len(n) + len(e)) + n)
-        add(e)
-    v = get('tags')
-    if v:
-        for k in map_keys(v):
-            e = map_entry_bytes(k, v[k])
-            add(b'B')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('parent_trace_context')
-    if v is not None:
-        e = encode_TraceContext(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'J')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('enforce_unique_instance_id')
-    if v:
-        add(b'P\x01')
-    v = get('router')
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b'Z')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not CreateInstanceRequest:
+        expect(m, CreateInstanceRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t4 = s4 = f4 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f4 = v if v.isascii() else utf8(v)
+            t4 = '"'
+            n = len(f4)
+            s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    t5 = a5 = b5 = c5 = e5 = f5 = ''
+    if 'scheduled_start_timestamp' in d:
+        k -= 1
+        v = d['scheduled_start_timestamp']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t5 = '*\x0c\x08'
+                a5 = LOW[x & 16383]
+                b5 = SECONDS[s]
+                c5 = LOW[n & 16383]
+                e5 = LOW[n >> 14 & 16383]
+                f5 = SIZE[n >> 28]
+            else:
+                t5 = timestamp_field('*', v, False)
+    t7 = s7 = f7 = ''
+    if 'execution_id' in d:
+        k -= 1
+        v = d['execution_id']
+        if v is not None:
+            f7 = v if v.isascii() else utf8(v)
+            t7 = ':'
+            n = len(f7)
+            s7 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    f8 = ''
+    if 'tags' in d:
+        k -= 1
+        v = d['tags']
+        if v:
+            f8 = map_entries('B', v)
+    f10 = ''
+    if 'enforce_unique_instance_id' in d:
+        k -= 1
+        v = d['enforce_unique_instance_id']
+        if v:
+            f10 = 'P\x01'
+    if k:
+        t3 = s3 = f3 = ''
+        if 'version' in d:
+            v = d['version']
+            if v is not None:
+                f3 = v if v.isascii() else utf8(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+        t9 = s9 = f9 = ''
+        if 'parent_trace_context' in d:
+            v = d['parent_trace_context']
+            if v is not None:
+                f9 = encode_TraceContext(v)
+                if f9 or v._serialized_on_wire or present(v):
+                    t9 = 'J'
+                    n = len(f9)
+                    s9 = SIZE[n] if n < 16384 else sized(n)
+        t11 = s11 = f11 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f11 = encode_TaskRouter(v)
+                t11 = 'Z'
+                n = len(f11)
+                s11 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, a5, b5, c5, e5, f5, t7, s7, f7, f8, t9, s9, f9, f10, t11, s11, f11, u))
+    return join((t1, f1, t2, f2, t4, s4, f4, t5, a5, b5, c5, e5, f5, t7, s7, f7, f8, f10))
 
 
 def init_CreateInstanceResponse(self, instance_id=None):
@@ -9376,18 +9742,23 @@ def decode_CreateInstanceResponse(b, i, end, r, m=None):
 
 
 def encode_CreateInstanceResponse(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not CreateInstanceResponse:
+        expect(m, CreateInstanceResponse)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, u))
+    return join((t1, f1))
 
 
 def init_GetInstanceRequest(self, instance_id=None, get_inputs_and_outputs=None, router=None):
@@ -9474,28 +9845,37 @@ def decode_GetInstanceRequest(b, i, end, r, m=None):
 
 
 def encode_GetInstanceRequest(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.get_inputs_and_outputs
-    if v:
-        add(b'\x10\x01')
-    v = m.router
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b'\x1a')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not GetInstanceRequest:
+        expect(m, GetInstanceRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    f2 = ''
+    if 'get_inputs_and_outputs' in d:
+        k -= 1
+        v = d['get_inputs_and_outputs']
+        if v:
+            f2 = '\x10\x01'
+    if k:
+        t3 = s3 = f3 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f3 = encode_TaskRouter(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, f2, t3, s3, f3, u))
+    return join((t1, f1, f2))
 
 
 def init_GetInstanceResponse(self, exists=None, workflow_state=None):
@@ -9567,24 +9947,31 @@ def decode_GetInstanceResponse(b, i, end, r, m=None):
 
 
 def encode_GetInstanceResponse(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('exists')
-    if v:
-        add(b'\x08\x01')
-    v = get('workflow_state')
-    if v is not None:
-        e = encode_WorkflowState(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\x12')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not GetInstanceResponse:
+        expect(m, GetInstanceResponse)
+    d = m.__dict__
+    k = len(d)
+    f1 = ''
+    if 'exists' in d:
+        k -= 1
+        v = d['exists']
+        if v:
+            f1 = '\x08\x01'
+    t2 = s2 = f2 = ''
+    if 'workflow_state' in d:
+        k -= 1
+        v = d['workflow_state']
+        if v is not None:
+            f2 = encode_WorkflowState(v)
+            if f2 or v._serialized_on_wire or present(v):
+                t2 = '\x12'
+                n = len(f2)
+                s2 = SIZE[n] if n < 16384 else sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((f1, t2, s2, f2, u))
+    return join((f1, t2, s2, f2))
 
 
 def init_RaiseEventRequest(self, instance_id=None, name=None, input=None, router=None):
@@ -9704,44 +10091,48 @@ def decode_RaiseEventRequest(b, i, end, r, m=None):
 
 
 def encode_RaiseEventRequest(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.name
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = m.input
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_3[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((26, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x1a' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.router
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b'"')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not RaiseEventRequest:
+        expect(m, RaiseEventRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'name' in d:
+        k -= 1
+        v = d['name']
+        if v:
+            f2 = v if v.isascii() else utf8(v)
+            n = len(f2)
+            t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    t3 = s3 = f3 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f3 = v if v.isascii() else utf8(v)
+            t3 = '\x1a'
+            n = len(f3)
+            s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        t4 = s4 = f4 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f4 = encode_TaskRouter(v)
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, u))
+    return join((t1, f1, t2, f2, t3, s3, f3))
 
 
 def init_RaiseEventResponse(self):
@@ -9773,7 +10164,14 @@ def decode_RaiseEventResponse(b, i, end, r, m=None):
 
 
 def encode_RaiseEventResponse(m):
-    return bytes(fields(m).get('_unknown_fields', b''))
+    if type(m) is not RaiseEventResponse:
+        expect(m, RaiseEventResponse)
+    d = m.__dict__
+    if not d:
+        return ''
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return u
 
 
 def init_TerminateRequest(self, instance_id=None, output=None, recursive=None, router=None):
@@ -9886,41 +10284,46 @@ def decode_TerminateRequest(b, i, end, r, m=None):
 
 
 def encode_TerminateRequest(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.output
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.recursive
-    if v:
-        add(b'\x18\x01')
-    v = m.router
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b'"')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not TerminateRequest:
+        expect(m, TerminateRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = s2 = f2 = ''
+    if 'output' in d:
+        k -= 1
+        v = d['output']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    f3 = ''
+    if 'recursive' in d:
+        k -= 1
+        v = d['recursive']
+        if v:
+            f3 = '\x18\x01'
+    if k:
+        t4 = s4 = f4 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f4 = encode_TaskRouter(v)
+                t4 = '"'
+                n = len(f4)
+                s4 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, f3, t4, s4, f4, u))
+    return join((t1, f1, t2, s2, f2, f3))
 
 
 def init_TerminateResponse(self):
@@ -9952,7 +10355,14 @@ def decode_TerminateResponse(b, i, end, r, m=None):
 
 
 def encode_TerminateResponse(m):
-    return bytes(fields(m).get('_unknown_fields', b''))
+    if type(m) is not TerminateResponse:
+        expect(m, TerminateResponse)
+    d = m.__dict__
+    if not d:
+        return ''
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return u
 
 
 def init_SuspendRequest(self, instance_id=None, reason=None, router=None):
@@ -10057,38 +10467,40 @@ def decode_SuspendRequest(b, i, end, r, m=None):
 
 
 def encode_SuspendRequest(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.reason
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.router
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b'\x1a')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not SuspendRequest:
+        expect(m, SuspendRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = s2 = f2 = ''
+    if 'reason' in d:
+        k -= 1
+        v = d['reason']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        t3 = s3 = f3 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f3 = encode_TaskRouter(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, u))
+    return join((t1, f1, t2, s2, f2))
 
 
 def init_SuspendResponse(self):
@@ -10120,7 +10532,14 @@ def decode_SuspendResponse(b, i, end, r, m=None):
 
 
 def encode_SuspendResponse(m):
-    return bytes(fields(m).get('_unknown_fields', b''))
+    if type(m) is not SuspendResponse:
+        expect(m, SuspendResponse)
+    d = m.__dict__
+    if not d:
+        return ''
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return u
 
 
 def init_ResumeRequest(self, instance_id=None, reason=None, router=None):
@@ -10225,38 +10644,40 @@ def decode_ResumeRequest(b, i, end, r, m=None):
 
 
 def encode_ResumeRequest(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.reason
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_2[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((18, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'\x12' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.router
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b'\x1a')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ResumeRequest:
+        expect(m, ResumeRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = s2 = f2 = ''
+    if 'reason' in d:
+        k -= 1
+        v = d['reason']
+        if v is not None:
+            f2 = v if v.isascii() else utf8(v)
+            t2 = '\x12'
+            n = len(f2)
+            s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    if k:
+        t3 = s3 = f3 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f3 = encode_TaskRouter(v)
+                t3 = '\x1a'
+                n = len(f3)
+                s3 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, u))
+    return join((t1, f1, t2, s2, f2))
 
 
 def init_ResumeResponse(self):
@@ -10288,7 +10709,14 @@ def decode_ResumeResponse(b, i, end, r, m=None):
 
 
 def encode_ResumeResponse(m):
-    return bytes(fields(m).get('_unknown_fields', b''))
+    if type(m) is not ResumeResponse:
+        expect(m, ResumeResponse)
+    d = m.__dict__
+    if not d:
+        return ''
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return u
 
 
 def init_PurgeInstancesRequest(self, instance_id=None, purge_instance_filter=None, recursive=None, force=None, router=None):
@@ -10420,39 +10848,52 @@ def decode_PurgeInstancesRequest(b, i, end, r, m=None):
 
 
 def encode_PurgeInstancesRequest(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('instance_id')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = get('purge_instance_filter')
-    if v is not None:
-        e = encode_PurgeInstanceFilter(v)
-        add(b'\x12')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('recursive')
-    if v:
-        add(b'\x18\x01')
-    v = get('force')
-    if v is not None:
-        add(b' \x01' if v else b' \x00')
-    v = get('router')
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b'*')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not PurgeInstancesRequest:
+        expect(m, PurgeInstancesRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = t2 = s2 = f2 = ''
+    if '_group_current' in d:
+        k -= 1
+        if 'instance_id' in d:
+            k -= 1
+            v = d['instance_id']
+            if v is not None:
+                f1 = v if v.isascii() else utf8(v)
+                n = len(f1)
+                t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+        elif 'purge_instance_filter' in d:
+            k -= 1
+            v = d['purge_instance_filter']
+            if v is not None:
+                f2 = encode_PurgeInstanceFilter(v)
+                t2 = '\x12'
+                n = len(f2)
+                s2 = SIZE[n] if n < 16384 else sized(n)
+    f3 = ''
+    if 'recursive' in d:
+        k -= 1
+        v = d['recursive']
+        if v:
+            f3 = '\x18\x01'
+    if k:
+        f4 = ''
+        if 'force' in d:
+            v = d['force']
+            if v is not None:
+                f4 = ' \x01' if v else ' \x00'
+        t5 = s5 = f5 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f5 = encode_TaskRouter(v)
+                t5 = '*'
+                n = len(f5)
+                s5 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, s2, f2, f3, f4, t5, s5, f5, u))
+    return join((t1, f1, t2, s2, f2, f3))
 
 
 def init_PurgeInstanceFilter(self, created_time_from=None, created_time_to=None, runtime_status=None):
@@ -10603,36 +11044,56 @@ def decode_PurgeInstanceFilter(b, i, end, r, m=None):
 
 
 def encode_PurgeInstanceFilter(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('created_time_from')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\n')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('created_time_to')
-    if v is not None:
-        e = encode_Timestamp(v)
-        if e or v._serialized_on_wire or present(v):
-            add(b'\x12')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('runtime_status')
-    if v:
-        e = b''.join([int32(x) for x in v])
-        add(b'\x1a')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not PurgeInstanceFilter:
+        expect(m, PurgeInstanceFilter)
+    d = m.__dict__
+    k = len(d)
+    t1 = a1 = b1 = c1 = e1 = f1 = ''
+    if 'created_time_from' in d:
+        k -= 1
+        v = d['created_time_from']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t1 = '\n\x0c\x08'
+                a1 = LOW[x & 16383]
+                b1 = SECONDS[s]
+                c1 = LOW[n & 16383]
+                e1 = LOW[n >> 14 & 16383]
+                f1 = SIZE[n >> 28]
+            else:
+                t1 = timestamp_field('\n', v, False)
+    t2 = a2 = b2 = c2 = e2 = f2 = ''
+    if 'created_time_to' in d:
+        k -= 1
+        v = d['created_time_to']
+        if v is not None:
+            x = v.seconds
+            n = v.nanos
+            s = x and x >> 14
+            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                t2 = '\x12\x0c\x08'
+                a2 = LOW[x & 16383]
+                b2 = SECONDS[s]
+                c2 = LOW[n & 16383]
+                e2 = LOW[n >> 14 & 16383]
+                f2 = SIZE[n >> 28]
+            else:
+                t2 = timestamp_field('\x12', v, False)
+    f3 = ''
+    if 'runtime_status' in d:
+        k -= 1
+        v = d['runtime_status']
+        if v:
+            e = join([int32(x) for x in v])
+            f3 = join(('\x1a', sized(len(e)), e))
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, a1, b1, c1, e1, f1, t2, a2, b2, c2, e2, f2, f3, u))
+    return join((t1, a1, b1, c1, e1, f1, t2, a2, b2, c2, e2, f2, f3))
 
 
 def init_PurgeInstancesResponse(self, deleted_instance_count=None, is_complete=None):
@@ -10704,20 +11165,29 @@ def decode_PurgeInstancesResponse(b, i, end, r, m=None):
 
 
 def encode_PurgeInstancesResponse(m):
-    o = []
-    add = o.append
-    v = m.deleted_instance_count
-    if v:
-        add(b'\x08')
-        add(ONE_BYTE[v] if 0 <= v < 128 else int32(v))
-    v = m.is_complete
-    if v is not None:
-        e = b'\x08' + b'\x01' if v else b''
-        add(b'\x12' + size(len(e)) + e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not PurgeInstancesResponse:
+        expect(m, PurgeInstancesResponse)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'deleted_instance_count' in d:
+        k -= 1
+        v = d['deleted_instance_count']
+        if v:
+            t1 = '\x08'
+            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+    f2 = ''
+    if 'is_complete' in d:
+        k -= 1
+        v = d['is_complete']
+        if v is not None:
+            e = '\x08' + '\x01' if v else ''
+            f2 = '\x12' + sized(len(e)) + e
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, f2, u))
+    return join((t1, f1, f2))
 
 
 def init_GetWorkItemsRequest(self, capabilities=None):
@@ -10797,20 +11267,22 @@ def decode_GetWorkItemsRequest(b, i, end, r, m=None):
 
 
 def encode_GetWorkItemsRequest(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('capabilities')
-    if v:
-        e = b''.join([int32(x) for x in v])
-        add(b'"')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not GetWorkItemsRequest:
+        expect(m, GetWorkItemsRequest)
+    d = m.__dict__
+    k = len(d)
+    f4 = ''
+    if 'capabilities' in d:
+        k -= 1
+        v = d['capabilities']
+        if v:
+            e = join([int32(x) for x in v])
+            f4 = join(('"', sized(len(e)), e))
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((f4, u))
+    return f4
 
 
 def init_WorkItem(self, workflow_request=None, activity_request=None, health_ping=None, completion_token=None):
@@ -10960,40 +11432,50 @@ def decode_WorkItem(b, i, end, r, m=None):
 
 
 def encode_WorkItem(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('workflow_request')
-    if v is not None:
-        e = encode_WorkflowRequest(v)
-        add(b'\n')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('activity_request')
-    if v is not None:
-        e = encode_ActivityRequest(v)
-        add(b'\x12')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('health_ping')
-    if v is not None:
-        e = encode_HealthPing(v)
-        add(b'2')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = get('completion_token')
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_10[n] if n < 128 else b'R' + size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not WorkItem:
+        expect(m, WorkItem)
+    d = m.__dict__
+    k = len(d)
+    t1 = s1 = f1 = t2 = s2 = f2 = t6 = s6 = f6 = ''
+    if '_group_current' in d:
+        k -= 1
+        if 'workflow_request' in d:
+            k -= 1
+            v = d['workflow_request']
+            if v is not None:
+                f1 = encode_WorkflowRequest(v)
+                t1 = '\n'
+                n = len(f1)
+                s1 = SIZE[n] if n < 16384 else sized(n)
+        elif 'activity_request' in d:
+            k -= 1
+            v = d['activity_request']
+            if v is not None:
+                f2 = encode_ActivityRequest(v)
+                t2 = '\x12'
+                n = len(f2)
+                s2 = SIZE[n] if n < 16384 else sized(n)
+        elif 'health_ping' in d:
+            k -= 1
+            v = d['health_ping']
+            if v is not None:
+                f6 = encode_HealthPing(v)
+                t6 = '2'
+                n = len(f6)
+                s6 = SIZE[n] if n < 16384 else sized(n)
+    t10 = f10 = ''
+    if 'completion_token' in d:
+        k -= 1
+        v = d['completion_token']
+        if v:
+            f10 = v if v.isascii() else utf8(v)
+            n = len(f10)
+            t10 = _text_10[n] if n < 128 else 'R' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, s1, f1, t2, s2, f2, t6, s6, f6, t10, f10, u))
+    return join((t1, s1, f1, t2, s2, f2, t6, s6, f6, t10, f10))
 
 
 def init_HealthPing(self):
@@ -11025,7 +11507,14 @@ def decode_HealthPing(b, i, end, r, m=None):
 
 
 def encode_HealthPing(m):
-    return bytes(fields(m).get('_unknown_fields', b''))
+    if type(m) is not HealthPing:
+        expect(m, HealthPing)
+    d = m.__dict__
+    if not d:
+        return ''
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return u
 
 
 def init_CompleteTaskResponse(self):
@@ -11057,7 +11546,14 @@ def decode_CompleteTaskResponse(b, i, end, r, m=None):
 
 
 def encode_CompleteTaskResponse(m):
-    return bytes(fields(m).get('_unknown_fields', b''))
+    if type(m) is not CompleteTaskResponse:
+        expect(m, CompleteTaskResponse)
+    d = m.__dict__
+    if not d:
+        return ''
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return u
 
 
 def init_RerunWorkflowFromEventRequest(self, source_instance_id=None, event_id=None, new_instance_id=None, input=None, overwrite_input=None, new_child_workflow_instance_id=None, router=None):
@@ -11209,57 +11705,67 @@ def decode_RerunWorkflowFromEventRequest(b, i, end, r, m=None):
 
 
 def encode_RerunWorkflowFromEventRequest(m):
-    o = []
-    add = o.append
-    v = m.source_instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.event_id
-    if v:
-        add(b'\x10')
-        add(ONE_BYTE[v] if 0 <= v < 128 else uint32(v))
-    v = m.new_instance_id
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_3[n] if n < 128 else b'\x1a' + size(n))
-        add(e)
-    v = m.input
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        if n < 126:
-            add(_wrapped_4[n])
-        elif 127 < n < 16381:
-            k = n + 3
-            add(bytes((34, k & 127 | 128, k >> 7, 10, n & 127 | 128, n >> 7)))
-        else:
-            n = b'\n' + size(n)
-            add(b'"' + size(len(n) + len(e)) + n)
-        add(e)
-    v = m.overwrite_input
-    if v:
-        add(b'(\x01')
-    v = m.new_child_workflow_instance_id
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_6[n] if n < 128 else b'2' + size(n))
-        add(e)
-    v = m.router
-    if v is not None:
-        e = encode_TaskRouter(v)
-        add(b':')
-        n = len(e)
-        add(ONE_BYTE[n] if n < 128 else size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not RerunWorkflowFromEventRequest:
+        expect(m, RerunWorkflowFromEventRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'source_instance_id' in d:
+        k -= 1
+        v = d['source_instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'event_id' in d:
+        k -= 1
+        v = d['event_id']
+        if v:
+            t2 = '\x10'
+            f2 = SIZE[v] if 0 <= v < 16384 else uint32(v)
+    t4 = s4 = f4 = ''
+    if 'input' in d:
+        k -= 1
+        v = d['input']
+        if v is not None:
+            f4 = v if v.isascii() else utf8(v)
+            t4 = '"'
+            n = len(f4)
+            s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    f5 = ''
+    if 'overwrite_input' in d:
+        k -= 1
+        v = d['overwrite_input']
+        if v:
+            f5 = '(\x01'
+    if k:
+        t3 = f3 = ''
+        if 'new_instance_id' in d:
+            v = d['new_instance_id']
+            if v is not None:
+                f3 = v if v.isascii() else utf8(v)
+                n = len(f3)
+                t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
+        t6 = f6 = ''
+        if 'new_child_workflow_instance_id' in d:
+            v = d['new_child_workflow_instance_id']
+            if v is not None:
+                f6 = v if v.isascii() else utf8(v)
+                n = len(f6)
+                t6 = _text_6[n] if n < 128 else '2' + sized(n)
+        t7 = s7 = f7 = ''
+        if 'router' in d:
+            v = d['router']
+            if v is not None:
+                f7 = encode_TaskRouter(v)
+                t7 = ':'
+                n = len(f7)
+                s7 = SIZE[n] if n < 16384 else sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, t2, f2, t3, f3, t4, s4, f4, f5, t6, f6, t7, s7, f7, u))
+    return join((t1, f1, t2, f2, t4, s4, f4, f5))
 
 
 def init_RerunWorkflowFromEventResponse(self, new_instance_id=None):
@@ -11314,18 +11820,23 @@ def decode_RerunWorkflowFromEventResponse(b, i, end, r, m=None):
 
 
 def encode_RerunWorkflowFromEventResponse(m):
-    o = []
-    add = o.append
-    v = m.new_instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not RerunWorkflowFromEventResponse:
+        expect(m, RerunWorkflowFromEventResponse)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'new_instance_id' in d:
+        k -= 1
+        v = d['new_instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, u))
+    return join((t1, f1))
 
 
 def init_ListInstanceIDsRequest(self, continuation_token=None, page_size=None):
@@ -11389,22 +11900,27 @@ def decode_ListInstanceIDsRequest(b, i, end, r, m=None):
 
 
 def encode_ListInstanceIDsRequest(m):
-    o = []
-    add = o.append
-    v = m.continuation_token
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m.page_size
-    if v is not None:
-        add(b'\x10')
-        add(ONE_BYTE[v] if 0 <= v < 128 else uint32(v))
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ListInstanceIDsRequest:
+        expect(m, ListInstanceIDsRequest)
+    d = m.__dict__
+    if not d:
+        return ''
+    t1 = f1 = ''
+    if 'continuation_token' in d:
+        v = d['continuation_token']
+        if v is not None:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    t2 = f2 = ''
+    if 'page_size' in d:
+        v = d['page_size']
+        if v is not None:
+            t2 = '\x10'
+            f2 = SIZE[v] if 0 <= v < 16384 else uint32(v)
+    u = d.get('_unknown_fields')
+    u = u.decode('latin-1') if u else ''
+    return join((t1, f1, t2, f2, u))
 
 
 def init_ListInstanceIDsResponse(self, instance_ids=None, continuation_token=None):
@@ -11477,27 +11993,33 @@ def decode_ListInstanceIDsResponse(b, i, end, r, m=None):
 
 
 def encode_ListInstanceIDsResponse(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('instance_ids')
-    if v:
-        for x in v:
-            e = x.encode()
-            add(b'\n')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('continuation_token')
-    if v is not None:
-        e = v.encode()
-        n = len(e)
-        add(_text_2[n] if n < 128 else b'\x12' + size(n))
-        add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not ListInstanceIDsResponse:
+        expect(m, ListInstanceIDsResponse)
+    d = m.__dict__
+    k = len(d)
+    f1 = ''
+    if 'instance_ids' in d:
+        k -= 1
+        v = d['instance_ids']
+        if v:
+            o = []
+            for x in v:
+                e = x if x.isascii() else utf8(x)
+                n = len(e)
+                o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
+            f1 = join(o)
+    if k:
+        t2 = f2 = ''
+        if 'continuation_token' in d:
+            v = d['continuation_token']
+            if v is not None:
+                f2 = v if v.isascii() else utf8(v)
+                n = len(f2)
+                t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((f1, t2, f2, u))
+    return f1
 
 
 def init_GetInstanceHistoryRequest(self, instance_id=None):
@@ -11552,18 +12074,23 @@ def decode_GetInstanceHistoryRequest(b, i, end, r, m=None):
 
 
 def encode_GetInstanceHistoryRequest(m):
-    o = []
-    add = o.append
-    v = m.instance_id
-    if v:
-        e = v.encode()
-        n = len(e)
-        add(_text_1[n] if n < 128 else b'\n' + size(n))
-        add(e)
-    v = m._unknown_fields
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not GetInstanceHistoryRequest:
+        expect(m, GetInstanceHistoryRequest)
+    d = m.__dict__
+    k = len(d)
+    t1 = f1 = ''
+    if 'instance_id' in d:
+        k -= 1
+        v = d['instance_id']
+        if v:
+            f1 = v if v.isascii() else utf8(v)
+            n = len(f1)
+            t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((t1, f1, u))
+    return join((t1, f1))
 
 
 def init_GetInstanceHistoryResponse(self, events=None):
@@ -11625,21 +12152,26 @@ def decode_GetInstanceHistoryResponse(b, i, end, r, m=None):
 
 
 def encode_GetInstanceHistoryResponse(m):
-    get = fields(m).get
-    o = []
-    add = o.append
-    v = get('events')
-    if v:
-        for x in v:
-            e = encode_HistoryEvent(x)
-            add(b'\n')
-            n = len(e)
-            add(ONE_BYTE[n] if n < 128 else size(n))
-            add(e)
-    v = get('_unknown_fields')
-    if v:
-        add(v)
-    return b''.join(o)
+    if type(m) is not GetInstanceHistoryResponse:
+        expect(m, GetInstanceHistoryResponse)
+    d = m.__dict__
+    k = len(d)
+    f1 = ''
+    if 'events' in d:
+        k -= 1
+        v = d['events']
+        if v:
+            o = []
+            for x in v:
+                e = encode_HistoryEvent(x)
+                n = len(e)
+                o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
+            f1 = join(o)
+    if k:
+        u = d.get('_unknown_fields')
+        u = u.decode('latin-1') if u else ''
+        return join((f1, u))
+    return f1
 
 
 _set_TimerCreatedEvent_create_timer = {'origin': 'create_timer'}
@@ -11690,27 +12222,26 @@ _set_HistoryEvent_execution_resumed = {'eventType': 'execution_resumed'}
 _set_HistoryEvent_execution_stalled = {'eventType': 'execution_stalled'}
 _set_HistoryEvent_detached_workflow_instance_created = {'eventType': 'detached_workflow_instance_created'}
 _writers_HistoryEvent = {
-    None: (0, b'', None),
-    'execution_started': (3, b'\x1a', encode_ExecutionStartedEvent),
-    'execution_completed': (4, b'"', encode_ExecutionCompletedEvent),
-    'execution_terminated': (5, b'*', encode_ExecutionTerminatedEvent),
-    'task_scheduled': (6, b'2', encode_TaskScheduledEvent),
-    'task_completed': (7, b':', encode_TaskCompletedEvent),
-    'task_failed': (8, b'B', encode_TaskFailedEvent),
-    'child_workflow_instance_created': (9, b'J', encode_ChildWorkflowInstanceCreatedEvent),
-    'child_workflow_instance_completed': (10, b'R', encode_ChildWorkflowInstanceCompletedEvent),
-    'child_workflow_instance_failed': (11, b'Z', encode_ChildWorkflowInstanceFailedEvent),
-    'timer_created': (12, b'b', encode_TimerCreatedEvent),
-    'timer_fired': (13, b'j', encode_TimerFiredEvent),
-    'workflow_started': (14, b'r', encode_WorkflowStartedEvent),
-    'workflow_completed': (15, b'z', encode_WorkflowCompletedEvent),
-    'event_sent': (16, b'\x82\x01', encode_EventSentEvent),
-    'event_raised': (17, b'\x8a\x01', encode_EventRaisedEvent),
-    'continue_as_new': (20, b'\xa2\x01', encode_ContinueAsNewEvent),
-    'execution_suspended': (21, b'\xaa\x01', encode_ExecutionSuspendedEvent),
-    'execution_resumed': (22, b'\xb2\x01', encode_ExecutionResumedEvent),
-    'execution_stalled': (31, b'\xfa\x01', encode_ExecutionStalledEvent),
-    'detached_workflow_instance_created': (32, b'\x82\x02', encode_DetachedWorkflowInstanceCreatedEvent),
+    'execution_started': ('\x1a', encode_ExecutionStartedEvent, False),
+    'execution_completed': ('"', encode_ExecutionCompletedEvent, False),
+    'execution_terminated': ('*', encode_ExecutionTerminatedEvent, False),
+    'task_scheduled': ('2', encode_TaskScheduledEvent, False),
+    'task_completed': (':', encode_TaskCompletedEvent, False),
+    'task_failed': ('B', encode_TaskFailedEvent, False),
+    'child_workflow_instance_created': ('J', encode_ChildWorkflowInstanceCreatedEvent, False),
+    'child_workflow_instance_completed': ('R', encode_ChildWorkflowInstanceCompletedEvent, False),
+    'child_workflow_instance_failed': ('Z', encode_ChildWorkflowInstanceFailedEvent, False),
+    'timer_created': ('b', encode_TimerCreatedEvent, False),
+    'timer_fired': ('j', encode_TimerFiredEvent, False),
+    'workflow_started': ('r', encode_WorkflowStartedEvent, False),
+    'workflow_completed': ('z', encode_WorkflowCompletedEvent, False),
+    'event_sent': ('\x82\x01', encode_EventSentEvent, False),
+    'event_raised': ('\x8a\x01', encode_EventRaisedEvent, False),
+    'continue_as_new': ('\xa2\x01', encode_ContinueAsNewEvent, False),
+    'execution_suspended': ('\xaa\x01', encode_ExecutionSuspendedEvent, False),
+    'execution_resumed': ('\xb2\x01', encode_ExecutionResumedEvent, False),
+    'execution_stalled': ('\xfa\x01', encode_ExecutionStalledEvent, True),
+    'detached_workflow_instance_created': ('\x82\x02', encode_DetachedWorkflowInstanceCreatedEvent, True),
 }
 _set_CreateTimerAction_create_timer = {'origin': 'create_timer'}
 _set_CreateTimerAction_external_event = {'origin': 'external_event'}

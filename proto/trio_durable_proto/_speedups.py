@@ -186,7 +186,7 @@ def merge(read: Any, cls: Any, data: bytes, message: Any) -> Any:
 def to_wire(write: Any, message: Any) -> bytes:
     """Run a generated writer; a value that does not fit its field becomes EncodeError naming the field."""
     try:
-        data: bytes = write(message)
+        data: bytes = write(message).encode("latin-1")
     except (AttributeError, TypeError, ValueError, LookupError, struct.error, RecursionError) as error:
         raise EncodeError(explain(message, error)) from error
     return data

@@ -300,17 +300,9 @@ def map_entry(b: bytes, i: int, end: int, r: int) -> tuple[str, str, bool]:
     return key, value, plain
 
 
-ONE_BYTE = [bytes((n,)) for n in range(128)]
-MORE = [bytes((n | 128,)) for n in range(128)]
-
-
 def size(n: int) -> bytes:
     """A length (never negative) as a varint."""
-    if n < 128:
-        return ONE_BYTE[n]
-    if n < 16384:
-        return MORE[n & 127] + ONE_BYTE[n >> 7]
-    return unsigned(n)
+    return bytes((n,)) if n < 128 else unsigned(n)
 
 
 def unsigned(n: int) -> bytes:
@@ -321,87 +313,6 @@ def unsigned(n: int) -> bytes:
         n >>= 7
     out.append(n)
     return bytes(out)
-
-
-SPREAD = [n & 127 | (n & 16256) << 1 | 0x8080 for n in range(16384)]
-"""14 bits as two bytes of a varint, neither of which is the last: TWO backwards."""
-
-_stamp_12 = struct.Struct("<BHHBBHHB").pack
-_stamp_11 = struct.Struct("<BHHBBHH").pack
-
-
-def timestamp(seconds: int, nanos: int) -> bytes:
-    """The bytes of a Timestamp without unknown fields."""
-    if 0x10000000 <= seconds < 0x800000000:
-        if 0x10000000 <= nanos < 0x80000000:
-            return _stamp_12(
-                8, SPREAD[seconds & 16383], SPREAD[seconds >> 14 & 16383], seconds >> 28,
-                16, SPREAD[nanos & 16383], SPREAD[nanos >> 14 & 16383], nanos >> 28,
-            )
-        if 0x200000 <= nanos < 0x10000000:
-            return _stamp_11(
-                8, SPREAD[seconds & 16383], SPREAD[seconds >> 14 & 16383], seconds >> 28,
-                16, SPREAD[nanos & 16383], SPREAD[nanos >> 14] ^ 0x8000,
-            )
-    return (b"\x08" + int64(seconds) if seconds else b"") + (b"\x10" + int32(nanos) if nanos else b"")
-
-
-def int32(n: int) -> bytes:
-    """The varint of an int32 or enum field; raises EncodeError out of range."""
-    if 0 <= n < 16384:
-        return ONE_BYTE[n] if n < 128 else MORE[n & 127] + ONE_BYTE[n >> 7]
-    if n == -1:
-        return MINUS_ONE
-    if not -0x80000000 <= n <= 0x7FFFFFFF:
-        raise EncodeError(f"{n} does not fit 32 bits with a sign")
-    return unsigned(n & 0xFFFFFFFFFFFFFFFF)
-
-
-def int64(n: int) -> bytes:
-    """The varint of an int64 field; raises EncodeError out of range."""
-    if not -0x8000000000000000 <= n <= 0x7FFFFFFFFFFFFFFF:
-        raise EncodeError(f"{n} does not fit 64 bits with a sign")
-    return unsigned(n & 0xFFFFFFFFFFFFFFFF)
-
-
-def uint32(n: int) -> bytes:
-    """The varint of a uint32 field; raises EncodeError out of range."""
-    if not 0 <= n <= 0xFFFFFFFF:
-        raise EncodeError(f"{n} does not fit 32 bits without a sign")
-    return unsigned(n)
-
-
-def wrapped_heads(tag: bytes) -> list[bytes]:
-    """What stands before the text in a StringValue field of 0, 1, ... 125 bytes."""
-    return [tag + b"\0", *(tag + bytes((n + 2, 10, n)) for n in range(1, 126))]
-
-
-def map_keys(entries: dict[str, str]) -> list[str]:
-    """The keys in the order of the C core's deterministic output: by their bytes, but what is longer comes first."""
-    return list(entries) if len(entries) < 2 else sorted(entries, key=lambda key: key.encode() + b"\xff")
-
-
-def map_entry_bytes(key: str, value: str) -> bytes:
-    """A map<string, string> entry; both of its fields are always written."""
-    k, v = key.encode(), value.encode()
-    return b"\x0a" + size(len(k)) + k + b"\x12" + size(len(v)) + v
-
-
-def bytes_of(value: bytes) -> bytes:
-    """A value for a bytes field; raises TypeError for what is not bytes (a str or a number, above all)."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    raise TypeError(f"expected bytes, got {value!r}")
-
-
-def present(message: Any) -> bool:
-    """Whether anything was assigned in a message that the class made when an unset field was read.
-
-    Lists, dicts and messages may only have been read; if there were anything in them, there would be bytes to write.
-    """
-    return any(
-        not (name[0] == "_" or isinstance(value, list | dict | Message)) for name, value in fields(message).items()
-    )
 
 
 def one_of_only(message: object, group: str) -> None:
