@@ -59,7 +59,7 @@ class Scheduler:
 
     __slots__ = (
         "_count", "_current", "_generators", "_live", "_many_generators", "_ready", "deadlines", "now", "root",
-        "root_task", "variables", "words",
+        "root_task", "serial", "variables", "words",
     )  # fmt: skip
 
     def __init__(self, words: Vocabulary = PLAIN) -> None:
@@ -68,6 +68,8 @@ class Scheduler:
         self.deadlines = Deadlines()
         self.root = CancelScope.root(self)
         self.root_task: Task | None = None
+        #: counts whatever needs a number to hash by
+        self.serial = 0
         #: values of `RunVar`s
         self.variables: dict[Any, Any] = {}
         self._ready: deque[Task] = deque()
@@ -203,6 +205,9 @@ class Scheduler:
                 park(task)
                 if task._scope._cancelled and task._waiting_on is not None:  # type: ignore[union-attr]
                     task.deliver()
+                if task._pending is not None and task._waiting_on is not None:
+                    pending, task._pending = task._pending, None
+                    task.interrupt_once(pending)
             return
         try:
             # Outside of the handlers above: what happens now must not get the task's error as its __context__.

@@ -6,7 +6,8 @@ The rules:
    Anything else that is yielded belongs to a foreign event loop, and the task is told so.
 2. Whoever makes a waiting task ready calls `wake` or `fail`; a task that is ready already is left as it is.
 3. Cancellation is level-triggered: while a task's scope is cancelled, every wait that can be withdrawn (`forget`
-   answers True) is, and the task goes on with a Cancelled.  It is tried once per wait.
+   answers True) is, and the task goes on with a Cancelled.  It is tried once per wait.  (Edge-triggered interruption,
+   for asyncio's names, is `interrupt_once`; a cancelled scope wins over it.)
 4. `current_task()` is a context variable's answer, not a global's: two schedulers may run in two threads, and a
    scheduler may be run from inside a task of another event loop.
 5. A repr shows a number, never an address: it reaches exceptions and payloads, which are the same on every replay.
@@ -14,6 +15,7 @@ The rules:
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar
@@ -65,6 +67,7 @@ class Task:
         "_child_nurseries",
         "_error",
         "_on_exit",
+        "_pending",
         "_queued",
         "_scheduler",
         "_scope",
@@ -96,6 +99,8 @@ class Task:
         self._value: Any = None
         self._error: BaseException | None = None
         self._queued = False
+        #: an edge-triggered interruption that found the task busy: raised at its next wait
+        self._pending: BaseException | None = None
         self._scope: CancelScope | None = None
         self._child_nurseries: list[Nursery] | None = None
         self._breaks: list[ParkingLot] | None = None
@@ -147,6 +152,16 @@ class Task:
             return False
         self.fail(error)
         return True
+
+    def interrupt_once(self, error: BaseException) -> None:
+        """Raise `error` where the task waits, or else at its next wait; before anything else if it has not begun.
+
+        What it was woken with already is not taken from it, so nothing that was handed to it (a lock, an item) is lost.
+        """
+        if self._waiting_on is None and inspect.getcoroutinestate(self.coro) == inspect.CORO_CREATED:
+            self._error = error
+        elif not self.interrupt(error):
+            self._pending = error
 
     # -- cancellation ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,508 @@
+"""Small programs in asyncio's words.  Each runs on real asyncio, in virtual time, and on the durable one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.durable.kit import Log, Program
+
+PROGRAMS: dict[str, Program] = {}
+
+
+def program(function: Program) -> Program:
+    PROGRAMS[function.__name__] = function  # type: ignore[attr-defined]
+    return function
+
+
+async def after(asyncio: Any, seconds: float, value: Any, log: Log | None = None) -> Any:
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        if log is not None:
+            log("cancelled", value)
+        raise
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+def now(asyncio: Any) -> float:
+    return round(asyncio.get_running_loop().time(), 6)
+
+
+@program
+async def sleep_gives_its_result(asyncio: Any, log: Log) -> Any:
+    return await asyncio.sleep(1, "x"), await asyncio.sleep(-1, "y"), now(asyncio)
+
+
+@program
+async def gather_in_order(asyncio: Any, log: Log) -> Any:
+    return await asyncio.gather(after(asyncio, 2, "a"), after(asyncio, 1, "b")), now(asyncio)
+
+
+@program
+async def gather_nothing(asyncio: Any, log: Log) -> Any:
+    return await asyncio.gather()
+
+
+@program
+async def gather_fails_first(asyncio: Any, log: Log) -> Any:
+    try:
+        await asyncio.gather(after(asyncio, 2, "a", log), after(asyncio, 1, KeyError("b")))
+    except KeyError as error:
+        log(error, now(asyncio))
+    await asyncio.sleep(3)
+
+
+@program
+async def gather_returns_exceptions(asyncio: Any, log: Log) -> Any:
+    return await asyncio.gather(
+        after(asyncio, 2, "a"), after(asyncio, 1, KeyError("b")), return_exceptions=True
+    )
+
+
+@program
+async def gather_cancelled_by_timeout(asyncio: Any, log: Log) -> Any:
+    try:
+        await asyncio.wait_for(asyncio.gather(after(asyncio, 5, "a", log), after(asyncio, 6, "b", log)), 2)
+    except TimeoutError as error:
+        log(error, now(asyncio))
+
+
+@program
+async def wait_for_in_time(asyncio: Any, log: Log) -> Any:
+    return await asyncio.wait_for(after(asyncio, 1, "a"), 2), await asyncio.wait_for(after(asyncio, 1, "b"), None)
+
+
+@program
+async def wait_for_too_late(asyncio: Any, log: Log) -> Any:
+    try:
+        await asyncio.wait_for(after(asyncio, 5, "a", log), 2)
+    except asyncio.TimeoutError as error:
+        log(type(error), now(asyncio))
+
+
+@program
+async def wait_for_inner_error(asyncio: Any, log: Log) -> Any:
+    await asyncio.wait_for(after(asyncio, 1, ValueError("v")), 2)
+
+
+@program
+async def timeout_expires(asyncio: Any, log: Log) -> Any:
+    try:
+        async with asyncio.timeout(2) as timeout:
+            await asyncio.sleep(5)
+    except TimeoutError:
+        log(timeout.expired(), now(asyncio))
+
+
+@program
+async def timeout_in_time(asyncio: Any, log: Log) -> Any:
+    async with asyncio.timeout(2) as timeout:
+        await asyncio.sleep(1)
+    await asyncio.sleep(5)
+    return timeout.expired()
+
+
+@program
+async def timeout_rescheduled(asyncio: Any, log: Log) -> Any:
+    try:
+        async with asyncio.timeout(2) as timeout:
+            await asyncio.sleep(1)
+            timeout.reschedule(timeout.when() + 3)
+            await asyncio.sleep(9)
+    except TimeoutError:
+        return now(asyncio)
+
+
+@program
+async def timeout_none(asyncio: Any, log: Log) -> Any:
+    async with asyncio.timeout(None) as timeout:
+        await asyncio.sleep(1)
+    return timeout.when()
+
+
+@program
+async def timeout_at_a_time(asyncio: Any, log: Log) -> Any:
+    try:
+        async with asyncio.timeout_at(asyncio.get_running_loop().time() + 2):
+            await asyncio.sleep(9)
+    except TimeoutError:
+        return now(asyncio)
+
+
+@program
+async def timeouts_nested(asyncio: Any, log: Log) -> Any:
+    try:
+        async with asyncio.timeout(5):
+            try:
+                async with asyncio.timeout(2):
+                    await asyncio.sleep(9)
+            except TimeoutError:
+                log("inner", now(asyncio))
+            await asyncio.sleep(9)
+    except TimeoutError:
+        log("outer", now(asyncio))
+
+
+@program
+async def timeout_error_wins(asyncio: Any, log: Log) -> Any:
+    async with asyncio.timeout(2):
+        try:
+            await asyncio.sleep(5)
+        finally:
+            raise KeyError("cleanup")
+
+
+@program
+async def cancellation_is_edge_triggered(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        async def stubborn() -> None:
+            try:
+                await asyncio.sleep(9)
+            except asyncio.CancelledError:
+                log("once", now(asyncio))
+            await asyncio.sleep(1)
+            log("went on", now(asyncio))
+
+        task = group.create_task(stubborn())
+        await asyncio.sleep(1)
+        log(task.cancel(), task.cancelling())
+    return task.cancelled(), task.done(), task.cancel()
+
+
+@program
+async def cancel_before_the_start(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(after(asyncio, 1, "a", log))
+        task.cancel()
+    return task.cancelled()
+
+
+@program
+async def group_results(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(after(asyncio, 3 - n, n)) for n in range(3)]
+        log([task.done() for task in tasks])
+    return [task.result() for task in tasks], now(asyncio)
+
+
+@program
+async def group_child_fails(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(after(asyncio, 1, KeyError("bad")))
+        group.create_task(after(asyncio, 5, "good", log))
+        try:
+            await asyncio.sleep(9)
+        except asyncio.CancelledError:
+            log("block cancelled", now(asyncio))
+            raise
+
+
+@program
+async def group_body_fails(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(after(asyncio, 5, "a", log))
+        await asyncio.sleep(1)
+        raise ValueError("body")
+
+
+@program
+async def group_several_errors(asyncio: Any, log: Log) -> Any:
+    async def bad_cleanup() -> None:
+        try:
+            await asyncio.sleep(9)
+        finally:
+            raise ValueError("second")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(bad_cleanup())
+        group.create_task(after(asyncio, 1, KeyError("first")))
+
+
+@program
+async def group_after_it_is_left(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        pass
+    coro = after(asyncio, 1, "a")
+    try:
+        group.create_task(coro)
+    except RuntimeError as error:
+        coro.close()
+        log(str(error)[-11:])
+
+
+@program
+async def group_in_a_timeout(asyncio: Any, log: Log) -> Any:
+    try:
+        async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+            group.create_task(after(asyncio, 5, "a", log))
+            group.create_task(after(asyncio, 1, "b", log))
+    except TimeoutError:
+        log("timeout", now(asyncio))
+
+
+@program
+async def group_child_cancelled_alone(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(after(asyncio, 5, "a", log))
+        other = group.create_task(after(asyncio, 2, "b", log))
+        await asyncio.sleep(1)
+        task.cancel()
+    return task.cancelled(), other.result(), now(asyncio)
+
+
+@program
+async def group_task_cancels_its_parent(asyncio: Any, log: Log) -> Any:
+    parent = asyncio.current_task()
+
+    async def child() -> None:
+        await asyncio.sleep(1)
+        parent.cancel()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(child())
+            group.create_task(after(asyncio, 9, "a", log))
+    except asyncio.CancelledError:
+        log("parent cancelled", parent.cancelling(), now(asyncio))
+        parent.uncancel()
+    await asyncio.sleep(1)
+    return now(asyncio)
+
+
+@program
+async def await_a_task_again(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(after(asyncio, 1, "a"))
+        log(await task, await task)
+    return task.exception(), task.get_name() == task.get_name()
+
+
+@program
+async def cancelling_the_wait_for_a_task_cancels_it(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        inner = group.create_task(after(asyncio, 9, "inner", log))
+
+        async def outer() -> None:
+            try:
+                await inner
+            except asyncio.CancelledError:
+                log("outer", now(asyncio))
+                raise
+
+        task = group.create_task(outer())
+        await asyncio.sleep(1)
+        task.cancel()
+    return inner.cancelled(), task.cancelled()
+
+
+@program
+async def shielded_work_goes_on(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        inner = group.create_task(after(asyncio, 3, "inner", log))
+        try:
+            async with asyncio.timeout(1):
+                await asyncio.shield(inner)
+        except TimeoutError:
+            log("timeout", now(asyncio), inner.cancelled())
+    return inner.result(), now(asyncio)
+
+
+@program
+async def wait_first_completed(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(after(asyncio, n, n)) for n in (3, 1, 2)]
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        log(sorted(task.result() for task in done), len(pending), now(asyncio))
+        done, pending = await asyncio.wait(tasks)
+        return sorted(task.result() for task in done), len(pending), now(asyncio)
+
+
+@program
+async def wait_first_exception(asyncio: Any, log: Log) -> Any:
+    async def bad() -> Any:
+        await asyncio.sleep(2)
+        return "not an exception"
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(bad()), group.create_task(after(asyncio, 1, 1))]
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        return len(done), len(pending), now(asyncio)
+
+
+@program
+async def wait_with_timeout(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(after(asyncio, n, n)) for n in (1, 5)]
+        done, pending = await asyncio.wait(tasks, timeout=2)
+        return len(done), len(pending), now(asyncio)
+
+
+@program
+async def wait_refuses(asyncio: Any, log: Log) -> Any:
+    try:
+        await asyncio.wait([])
+    except ValueError as error:
+        log(error)
+
+
+@program
+async def as_completed_in_order(asyncio: Any, log: Log) -> Any:
+    for each in asyncio.as_completed([after(asyncio, n, n) for n in (3, 1, 2)]):
+        log(await each, now(asyncio))
+
+
+@program
+async def as_completed_with_timeout(asyncio: Any, log: Log) -> Any:
+    try:
+        for each in asyncio.as_completed([after(asyncio, n, n) for n in (1, 5)], timeout=3):
+            log(await each, now(asyncio))
+    except TimeoutError:
+        log("timeout", now(asyncio))
+
+
+@program
+async def event_set_and_cleared(asyncio: Any, log: Log) -> Any:
+    event = asyncio.Event()
+
+    async def waiter() -> None:
+        log(await event.wait(), now(asyncio))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(waiter())
+        await asyncio.sleep(1)
+        event.set()
+        event.clear()
+        log(event.is_set())
+
+
+@program
+async def lock_in_order(asyncio: Any, log: Log) -> Any:
+    lock = asyncio.Lock()
+
+    async def worker(name: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        async with lock:
+            log(name, now(asyncio))
+            await asyncio.sleep(2)
+
+    async with asyncio.TaskGroup() as group:
+        for number, name in enumerate("abc"):
+            group.create_task(worker(name, number / 10))
+    try:
+        lock.release()
+    except RuntimeError as error:
+        log(error)
+    return lock.locked()
+
+
+@program
+async def semaphores(asyncio: Any, log: Log) -> Any:
+    semaphore = asyncio.BoundedSemaphore(2)
+
+    async def worker(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        async with semaphore:
+            log(seconds, now(asyncio), semaphore.locked())
+            await asyncio.sleep(2)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(4):
+            group.create_task(worker(number / 10))
+    try:
+        semaphore.release()
+    except ValueError as error:
+        log(error)
+
+
+@program
+async def condition_notifies(asyncio: Any, log: Log) -> Any:
+    condition = asyncio.Condition()
+    ready = False
+
+    async def waiter(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        async with condition:
+            await condition.wait_for(lambda: ready)
+            log(seconds, now(asyncio))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(waiter(0.1))
+        group.create_task(waiter(0.2))
+        await asyncio.sleep(1)
+        async with condition:
+            condition.notify_all()
+        await asyncio.sleep(1)
+        async with condition:
+            ready = True
+            condition.notify_all()
+
+
+@program
+async def queue_between_tasks(asyncio: Any, log: Log) -> Any:
+    queue = asyncio.Queue(2)
+
+    async def consumer() -> None:
+        while True:
+            item = await queue.get()
+            await asyncio.sleep(1)
+            log(item, now(asyncio))
+            queue.task_done()
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(consumer())
+        for number in range(5):
+            await queue.put(number)
+        log("all put", queue.qsize(), queue.full())
+        await queue.join()
+        task.cancel()
+    return queue.empty(), now(asyncio)
+
+
+@program
+async def queue_kinds(asyncio: Any, log: Log) -> Any:
+    for kind in (asyncio.Queue, asyncio.LifoQueue, asyncio.PriorityQueue):
+        queue = kind(3)
+        for number in (2, 1, 3):
+            queue.put_nowait(number)
+        try:
+            queue.put_nowait(4)
+        except asyncio.QueueFull as error:
+            log(type(error))
+        log([queue.get_nowait() for _ in range(3)])
+        try:
+            queue.get_nowait()
+        except asyncio.QueueEmpty as error:
+            log(type(error))
+
+
+@program
+async def queue_get_in_a_timeout_loses_nothing(asyncio: Any, log: Log) -> Any:
+    queue = asyncio.Queue()
+    try:
+        async with asyncio.timeout(1):
+            await queue.get()
+    except TimeoutError:
+        log("timeout", now(asyncio))
+    await queue.put("kept")
+    return await queue.get()
+
+
+@program
+async def done_callbacks(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(after(asyncio, 1, "a"))
+        task.add_done_callback(lambda done: log("done", done.result()))
+
+
+@program
+async def current_task_is_one(asyncio: Any, log: Log) -> Any:
+    me = asyncio.current_task()
+
+    async def child() -> None:
+        log(asyncio.current_task() is not me)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(child())
+    return asyncio.current_task() is me

@@ -1,0 +1,181 @@
+"""asyncio's names: what real asyncio does, in virtual time, is what the durable one does."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from typing import Any
+
+import pytest
+import trio as real_trio
+
+from tests.durable.asyncio_programs import PROGRAMS
+from tests.durable.kit import DURABLE_TRIO, Recorder, Trace, durable_run, show
+from trio_durable._core.scheduler import Evicted
+from trio_durable._durable.anyio_facade import anyio_facade
+from trio_durable._durable.asyncio_facade import asyncio_facade
+
+DURABLE = asyncio_facade()
+ANYIO = anyio_facade()
+
+
+class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+    """Never waits: it moves the loop's clock instead."""
+
+    loop: _VirtualLoop
+
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout is not None and timeout > 0:
+            self.loop.now += timeout
+        return super().select(0)
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.now = 0.0
+        selector = _Jumping()
+        selector.loop = self
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self.now
+
+
+async def recorded(program: Any, module: Any) -> Trace:
+    log = Recorder()
+    try:
+        end: Any = ("returned", repr(await program(module, log)))
+    except (Evicted, KeyboardInterrupt, real_trio.Cancelled):
+        raise
+    except BaseException as error:
+        end = ("raised", show(error))
+    return log.trace(end)
+
+
+def on_asyncio(program: Any) -> Trace:
+    loop = _VirtualLoop()
+    try:
+        return loop.run_until_complete(recorded(program, asyncio))
+    finally:
+        loop.close()
+
+
+def on_durable(program: Any, **options: Any) -> Any:
+    async def with_asyncio(trio: Any, log: Any) -> Any:
+        return await recorded(program, DURABLE)
+
+    run = durable_run(with_asyncio, **options)
+    return run
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_trace_is_asyncios(name):
+    assert on_durable(PROGRAMS[name]).trace[-1] == ("returned", repr(on_asyncio(PROGRAMS[name])))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_crash_at_every_turn_changes_nothing(name):
+    warm, cold = on_durable(PROGRAMS[name]), on_durable(PROGRAMS[name], crash=True)
+    assert (cold.trace, cold.actions) == (warm.trace, warm.actions)
+
+
+def run(program):
+    return durable_run(program).trace
+
+
+def test_a_trio_scope_around_wins_and_stays_level_triggered():
+    async def program(trio, log):
+        async def stubborn():
+            for _ in range(3):
+                try:
+                    await DURABLE.sleep(9)
+                except DURABLE.CancelledError:
+                    log("never: this is not asyncio's cancellation")
+                except trio.Cancelled:
+                    log("cancelled", trio.current_time())
+            await DURABLE.sleep(9)
+
+        with trio.move_on_after(2) as scope:
+            async with DURABLE.TaskGroup() as group:
+                group.create_task(stubborn())
+        return scope.cancelled_caught, trio.current_time()
+
+    assert run(program) == (*[("'cancelled'", "2.0")] * 3, ("returned", "(True, 2.0)"))
+
+
+def test_a_trio_timeout_cancels_what_gather_started():
+    async def program(trio, log):
+        async def work(name):
+            try:
+                await DURABLE.sleep(9)
+            finally:
+                log(name, trio.current_time())
+
+        with trio.move_on_after(2):
+            await DURABLE.gather(work("a"), work("b"))
+        log("out", trio.current_time())
+        await trio.sleep(1)
+
+    assert sorted(run(program)[:3]) == sorted([("'a'", "2.0"), ("'b'", "2.0"), ("'out'", "2.0")])
+
+
+def test_child_error_and_trio_cancellation_come_out_together():
+    async def program(trio, log):
+        async def bad():
+            try:
+                await trio.sleep(9)
+            finally:
+                raise KeyError("cleanup")
+
+        with trio.move_on_after(1):
+            async with DURABLE.TaskGroup() as group:
+                group.create_task(bad())
+
+    assert run(program) == (("raised", ("Group", ("KeyError: 'cleanup'",))),)
+
+
+def test_an_asyncio_timeout_in_a_trio_nursery():
+    async def program(trio, log):
+        async def child():
+            try:
+                async with DURABLE.timeout(1):
+                    await trio.sleep(9)
+            except TimeoutError:
+                log("timeout", trio.current_time())
+            await trio.sleep(1)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(child)
+        return trio.current_time()
+
+    assert run(program) == (("'timeout'", "1.0"), ("returned", "2.0"))
+
+
+def test_anyio_names():
+    async def program(trio, log):
+        async def service(*, task_status):
+            task_status.started("up")
+            await ANYIO.sleep(9)
+
+        async with ANYIO.create_task_group() as group:
+            log(await group.start(service))
+            group.start_soon(ANYIO.sleep, 9)
+            with ANYIO.move_on_after(1) as scope:
+                await ANYIO.sleep_forever()
+            log(scope.cancelled_caught, ANYIO.current_time())
+            try:
+                with ANYIO.fail_after(1):
+                    await ANYIO.sleep(5)
+            except TimeoutError:
+                log("late", ANYIO.current_time())
+            with ANYIO.fail_after(5) as scope:
+                scope.cancel()
+                await ANYIO.sleep(1)
+            with ANYIO.move_on_after(None):
+                await ANYIO.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+        return ANYIO.get_cancelled_exc_class() is trio.Cancelled
+
+    expected = (("'up'",), ("True", "1.0"), ("'late'", "2.0"), ("returned", "True"))
+    assert run(program) == expected
+    assert DURABLE_TRIO.current_time is ANYIO.current_time

@@ -1,0 +1,281 @@
+"""asyncio's TaskGroup, timeouts, and waiting for several things, on the orchestration's own scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Iterable, Iterator
+from math import inf
+from typing import Any
+
+from trio_durable._core.deadlines import Deadline
+from trio_durable._core.scopes import CancelScope
+from trio_durable._core.tasks import Task, current_scheduler, wait_on
+from trio_durable._durable.aio_tasks import AioFuture, AioTask, ensure, first_done, running_task, start
+
+__all__ = ["TaskGroup", "Timeout", "as_completed", "timeout", "timeout_at", "wait", "wait_for"]
+
+
+class TaskGroup:
+    """`async with TaskGroup() as group:` waits for every task that `group.create_task` started.
+
+    The first that fails cancels the others; their failures come out as one ExceptionGroup.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: dict[AioTask, None] = {}
+        self._errors: list[BaseException] = []
+        self._entered = self._exiting = self._aborting = False
+        self._parent_cancel_requested = False
+        self._waiting: Task | None = None
+        self._must_stay = False
+
+    async def __aenter__(self) -> TaskGroup:
+        if self._entered:
+            raise RuntimeError("TaskGroup has already been entered")
+        self._entered = True
+        self._parent = running_task()
+        self._scope = CancelScope()
+        self._scope.__enter__()
+        return self
+
+    def create_task(
+        self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: object = None
+    ) -> AioTask:
+        """Run `coro` as a task of this group.  Raises RuntimeError outside of the block."""
+        problem = (
+            "has not been entered" if not self._entered
+            else "is finished" if self._exiting and not self._tasks
+            else "is shutting down" if self._aborting
+            else None
+        )  # fmt: skip
+        if problem is not None:
+            coro.close()
+            raise RuntimeError(f"TaskGroup {problem}")
+        task = start(coro, self._scope, name, self._task_ended)
+        self._tasks[task] = None
+        return task
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: object) -> bool:
+        remaining = self._scope._close(await self._leave(error))
+        if remaining is None:
+            return True
+        if remaining is error:
+            return False
+        context = remaining.__context__
+        try:
+            raise remaining
+        finally:
+            remaining.__context__ = context
+            del remaining, error
+
+    async def _leave(self, error: BaseException | None) -> BaseException | None:
+        self._exiting = True
+        trios = current_scheduler().words.Cancelled
+        by_trio = error if isinstance(error, trios) else None
+        cancellation = error if isinstance(error, asyncio.CancelledError) else None
+        if self._parent_cancel_requested and self._parent.uncancel() == 0:
+            cancellation = None
+        if error is not None and by_trio is None and not self._aborting:
+            self._abort()
+        while self._tasks:
+            try:
+                await wait_on(self)
+            except asyncio.CancelledError as caught:
+                if not self._aborting:
+                    cancellation = caught
+                    self._abort()
+            except trios as caught:
+                # The scopes of the children see the same cancellation: there is nothing to do but wait for them.
+                by_trio = caught
+                self._must_stay = True
+        if error is not None and not isinstance(error, asyncio.CancelledError) and by_trio is not error:
+            self._errors.append(error)
+        if self._errors:
+            errors = self._errors if by_trio is None else [*self._errors, by_trio]
+            return BaseExceptionGroup("unhandled errors in a TaskGroup", errors)
+        return by_trio or cancellation
+
+    def park(self, task: Task) -> None:
+        self._waiting = task
+
+    def forget(self, task: Task) -> bool:
+        if self._must_stay:
+            return False
+        self._waiting = None
+        return True
+
+    def _abort(self) -> None:
+        self._aborting = True
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _task_ended(self, task: AioTask) -> None:
+        self._tasks.pop(task, None)
+        error = task._exception
+        if error is not None and not isinstance(error, asyncio.CancelledError | task._cancelled_type):
+            self._errors.append(error)
+            if not self._aborting and not self._parent_cancel_requested:
+                self._abort()
+                if not self._exiting:
+                    self._parent_cancel_requested = True
+                    self._parent.cancel()
+        if not self._tasks and self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting.wake()
+
+
+class Timeout(Deadline):
+    """`async with timeout(seconds):` raises TimeoutError when it lasts longer.  The deadline is a durable timer."""
+
+    __slots__ = ("_cancelling", "_scheduler", "_state", "_task", "_when")
+
+    def __init__(self, when: float | None) -> None:
+        super().__init__()
+        self._when = when
+        self._state = "created"
+        self._scheduler: Any = None
+        self._task: AioTask | None = None
+        self._cancelling = 0
+
+    def when(self) -> float | None:
+        """The deadline, on the clock of `asyncio.get_running_loop().time()`; None if there is none."""
+        return self._when
+
+    def reschedule(self, when: float | None) -> None:
+        """Set another deadline, or none."""
+        if self._state not in ("created", "active"):
+            raise RuntimeError(f"Cannot change state of {self._state} Timeout")
+        self._when = when
+        if self._state == "active":
+            self._register()
+
+    def expired(self) -> bool:
+        """Whether the deadline has passed."""
+        return self._state in ("expiring", "expired")
+
+    async def __aenter__(self) -> Timeout:
+        if self._state != "created":
+            raise RuntimeError("Timeout has already been entered")
+        self._state = "active"
+        self._scheduler = current_scheduler()
+        self._scheduler.deadlines.entered(self)
+        self._task = running_task()
+        self._cancelling = self._task.cancelling()
+        self._register()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: object) -> None:
+        assert self._task is not None
+        if self._state == "expiring":
+            self._state = "expired"
+            if self._task.uncancel() <= self._cancelling and isinstance(error, asyncio.CancelledError):
+                raise TimeoutError from error
+        elif self._state == "active":
+            self._state = "finished"
+            self._register()
+
+    def _register(self) -> None:
+        deadline = inf if self._when is None or self._state != "active" else self._when
+        self._scheduler.deadlines.register(self, deadline, self._scheduler.now)
+
+    def _expire(self) -> None:
+        assert self._task is not None
+        self._state = "expiring"
+        self._register()
+        self._task.cancel()
+
+    def _move(self, deadline: float) -> None:
+        self._when = deadline
+        self._register()
+
+
+def timeout(delay: float | None) -> Timeout:
+    """A timeout `delay` seconds from now; None for none."""
+    return Timeout(None if delay is None else current_scheduler().time() + delay)
+
+
+def timeout_at(when: float | None) -> Timeout:
+    """A timeout at `when`, on the clock of `asyncio.get_running_loop().time()`; None for none."""
+    return Timeout(when)
+
+
+async def wait_for(awaitable: Awaitable[Any], timeout: float | None) -> Any:  # noqa: ASYNC109 (asyncio's name)
+    """The result of `awaitable`; when `timeout` seconds have passed it is cancelled and TimeoutError raised."""
+    if timeout is None:
+        return await awaitable
+    if timeout <= 0:
+        future = ensure(awaitable)
+        if not future.done():
+            future.cancel()
+            try:
+                await future
+            except asyncio.CancelledError as error:
+                raise TimeoutError from error
+        return future.result()
+    async with Timeout(current_scheduler().time() + timeout):
+        return await awaitable
+
+
+async def wait(
+    fs: Iterable[Any], *, timeout: float | None = None, return_when: str = asyncio.ALL_COMPLETED  # noqa: ASYNC109
+) -> tuple[set[Any], set[Any]]:
+    """Wait until all, the first, or the first to fail (`return_when`) are done, or `timeout` seconds have passed.
+
+    Takes tasks and what the context's calls return, not coroutines; returns those that are done and those that are not.
+    """
+    given = list(dict.fromkeys(fs))
+    if not given:
+        raise ValueError("Set of Tasks/Futures is empty.")
+    if any(asyncio.iscoroutine(each) for each in given):
+        raise TypeError("Passing coroutines is forbidden, use tasks explicitly.")
+    if return_when not in (asyncio.ALL_COMPLETED, asyncio.FIRST_COMPLETED, asyncio.FIRST_EXCEPTION):
+        raise ValueError(f"Invalid return_when value: {return_when}")
+    futures = {each: ensure(each) for each in given}
+
+    def enough() -> bool:
+        done = [future for future in futures.values() if future.done()]
+        if return_when == asyncio.FIRST_COMPLETED:
+            return bool(done)
+        failed = any(future._exception is not None and not future.cancelled() for future in done)
+        return len(done) == len(futures) or (return_when == asyncio.FIRST_EXCEPTION and failed)
+
+    try:
+        async with Timeout(None if timeout is None else current_scheduler().time() + timeout):
+            while not enough():
+                await first_done(future for future in futures.values() if not future.done())
+    except TimeoutError:
+        pass
+    finally:
+        for each, future in futures.items():
+            if future is not each:
+                future.cancel()  # the task that waited for a durable future on our behalf
+    done = {each for each, future in futures.items() if _is_done(each, future)}
+    return done, {each for each in given if each not in done}
+
+
+def _is_done(each: Any, future: AioFuture) -> bool:
+    return future.done() if isinstance(each, AioFuture) else bool(each.is_complete)
+
+
+def as_completed(fs: Iterable[Awaitable[Any]], *, timeout: float | None = None) -> Iterator[Coroutine[Any, Any, Any]]:
+    """Coroutines that give the results in the order in which they come; TimeoutError when `timeout` has passed."""
+    futures = [ensure(each) for each in dict.fromkeys(fs)]
+    deadline = None if timeout is None else current_scheduler().time() + timeout
+    pending = dict.fromkeys(futures)
+    finished: list[AioFuture] = []
+
+    def ended(future: AioFuture) -> None:
+        finished.append(future)
+        pending.pop(future, None)
+
+    for future in futures:
+        future.add_done_callback(ended)
+
+    async def next_result() -> Any:
+        async with Timeout(deadline):
+            while not finished:
+                await first_done(pending)
+        return finished.pop(0).result()
+
+    for _ in futures:
+        yield next_result()

@@ -1,0 +1,303 @@
+"""Tasks, futures and waiting under asyncio's names, on the orchestration's own scheduler.
+
+The rules:
+
+1. Cancelling is edge-triggered, as in asyncio: one `cancel()` raises one CancelledError, `uncancel` counts it back.  It
+   is raised where the task waits, or at its next wait: what a task was woken with already is not taken from it.
+2. A Trio scope around all of this stays level-triggered and wins: its `trio.Cancelled` is never turned into a
+   CancelledError, nor the other way.
+3. Coroutines that `gather`, `wait_for` and their kin start live in the scope in which they were started, and are
+   cancelled when it is left.
+4. Tasks hash by number, so that a set of them has one order on every host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from typing import Any, TypeVar
+
+from trio_durable._core.scopes import CancelScope
+from trio_durable._core.signals import CancelReason
+from trio_durable._core.tasks import Task, Waitable, checkpoint, current_scheduler, current_task
+
+__all__ = ["AioFuture", "AioTask", "ensure", "gather", "running_task", "shield", "start"]
+
+T = TypeVar("T")
+
+
+class AioFuture:
+    """What asyncio calls a Future: awaited any number of times, cancelled from outside."""
+
+    def __init__(self) -> None:
+        scheduler = current_scheduler()
+        self._cancelled_type = scheduler.words.Cancelled
+        scheduler.serial += 1
+        self._serial = scheduler.serial
+        self._done = False
+        self._result: Any = None
+        self._exception: BaseException | None = None
+        self._waiters: dict[Task, None] = {}
+        self._callbacks: list[Callable[[Any], object]] = []
+
+    def __hash__(self) -> int:
+        return self._serial
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def done(self) -> bool:
+        """Whether it has a result, a failure, or was cancelled."""
+        return self._done
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._done and isinstance(self._exception, asyncio.CancelledError)
+
+    def result(self) -> Any:
+        """The result; raises the failure, CancelledError, or InvalidStateError if there is none yet."""
+        if not self._done:
+            raise asyncio.InvalidStateError("Result is not set.")
+        if self._exception is not None:
+            raise self._exception.with_traceback(self._exception.__traceback__)
+        return self._result
+
+    def exception(self) -> BaseException | None:
+        """The failure, None if it succeeded; raises CancelledError if it was cancelled."""
+        if not self._done:
+            raise asyncio.InvalidStateError("Exception is not set.")
+        if self.cancelled():
+            assert self._exception is not None
+            raise self._exception
+        return self._exception
+
+    def add_done_callback(self, callback: Callable[[Any], object], *, context: object = None) -> None:
+        """Call `callback(self)` when it is done; at once if it is."""
+        if self._done:
+            callback(self)
+        else:
+            self._callbacks.append(callback)
+
+    def remove_done_callback(self, callback: Callable[[Any], object]) -> int:
+        """Forget a callback; returns how many times it was there."""
+        kept = [each for each in self._callbacks if each != callback]
+        removed = len(self._callbacks) - len(kept)
+        self._callbacks = kept
+        return removed
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Cancel it; False if it is done."""
+        if self._done:
+            return False
+        self._settle(None, _cancelled_error(msg))
+        return True
+
+    def __await__(self) -> Generator[Waitable, Any, Any]:
+        if self._done:
+            yield from checkpoint()
+        else:
+            yield self
+        return self.result()
+
+    __iter__ = __await__
+
+    def park(self, task: Task) -> None:
+        self._waiters[task] = None
+
+    def forget(self, task: Task) -> bool:
+        self._waiters.pop(task, None)
+        return True
+
+    def _settle(self, result: Any, error: BaseException | None) -> None:
+        if self._done:
+            return
+        self._done = True
+        self._result, self._exception = result, error
+        waiters, self._waiters = self._waiters, {}
+        callbacks, self._callbacks = self._callbacks, []
+        for task in waiters:
+            task.wake()
+        for callback in callbacks:
+            callback(self)
+
+
+class AioTask(AioFuture):
+    """What asyncio calls a Task."""
+
+    def __init__(self, task: Task | None = None) -> None:
+        super().__init__()
+        self._task = task
+        self._requests = 0
+        if task is not None:
+            task.aio = self
+
+    def __repr__(self) -> str:
+        state = "cancelled" if self.cancelled() else "finished" if self._done else "pending"
+        return f"<Task {state} name={self.get_name()!r}>"
+
+    def get_name(self) -> str:
+        """The task's name."""
+        return self._task.name if self._task is not None else ""
+
+    def set_name(self, value: object) -> None:
+        """Give it another name."""
+        if self._task is not None:
+            self._task.name = str(value)
+
+    def get_coro(self) -> Any:
+        """The coroutine that it runs."""
+        return self._task.coro if self._task is not None else None
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Raise one CancelledError in it; False if it is done."""
+        if self._done:
+            return False
+        self._requests += 1
+        task = self._task
+        assert task is not None
+        waiting_on = task._waiting_on
+        if isinstance(waiting_on, AioFuture) and waiting_on.cancel(msg):
+            return True  # it hears of it when what it waits for has ended
+        task.interrupt_once(_cancelled_error(msg))
+        return True
+
+    def cancelling(self) -> int:
+        """How many requests to cancel it were not taken back."""
+        return self._requests
+
+    def uncancel(self) -> int:
+        """Take one request back; returns how many are left."""
+        if self._requests > 0:
+            self._requests -= 1
+            if self._requests == 0 and self._task is not None:
+                self._task._pending = None
+        return self._requests
+
+    def _ended(self, value: Any, error: BaseException | None) -> None:
+        self._settle(value, error)
+
+
+def running_task() -> AioTask:
+    """The task that is running, under asyncio's names."""
+    task = current_task()
+    return task.aio if task.aio is not None else AioTask(task)
+
+
+def start(
+    coro: Coroutine[Any, Any, Any],
+    scope: CancelScope,
+    name: str | None = None,
+    ended: Callable[[AioTask], None] | None = None,
+) -> AioTask:
+    """Run `coro` as a task in `scope`."""
+    if not inspect.iscoroutine(coro):
+        raise TypeError(f"a coroutine was expected, got {coro!r}")
+    made = AioTask()
+
+    def on_exit(value: Any, error: BaseException | None) -> None:
+        made._ended(value, error)
+        if ended is not None:
+            ended(made)
+
+    made._task = current_scheduler().spawn(coro, name or coro.__qualname__, on_exit, scope)
+    made._task.aio = made
+    return made
+
+
+def ensure(awaitable: Awaitable[Any]) -> AioFuture:
+    """A future of `awaitable`: itself, or a task that awaits it, in the scope of the caller."""
+    if isinstance(awaitable, AioFuture):
+        return awaitable
+    coro = awaitable if inspect.iscoroutine(awaitable) else _awaiting(awaitable)
+    parent = current_task()._scope
+    assert parent is not None
+    scope = CancelScope.under(parent)
+    return start(coro, scope, ended=lambda made: scope._detach())
+
+
+async def _awaiting(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+class _Gathered(AioFuture):
+    """The results of several futures."""
+
+    def __init__(self, members: list[AioFuture], return_exceptions: bool) -> None:
+        super().__init__()
+        self._members = members
+        self._return_exceptions = return_exceptions
+        self._missing = len(members)
+        self._cancel_requested: BaseException | None = None
+        if not members:
+            self._settle([], None)
+        for member in members:
+            member.add_done_callback(self._member_done)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Cancel every member; False if all are done."""
+        if self._done:
+            return False
+        cancelled = [member.cancel(msg) for member in self._members]
+        if any(cancelled):
+            self._cancel_requested = _cancelled_error(msg)
+        return any(cancelled)
+
+    def forget(self, task: Task) -> bool:
+        super().forget(task)
+        # A Trio scope ends this wait: the members live in it, or are of no use any more.
+        for member in self._members:
+            if isinstance(member, AioTask) and not member._done and member._task is not None:
+                scope = member._task._scope
+                if scope is not None and not scope._cancelled:
+                    scope._cancel(CancelReason("explicit", None, "the wait for this task was cancelled"))
+        return True
+
+    def _member_done(self, member: AioFuture) -> None:
+        self._missing -= 1
+        if self._done:
+            return
+        if not self._return_exceptions and member._exception is not None and self._cancel_requested is None:
+            self._settle(None, member._exception)
+            return
+        if self._missing == 0:
+            if self._cancel_requested is not None:
+                self._settle(None, self._cancel_requested)
+            else:
+                outcomes = [each._result if each._exception is None else each._exception for each in self._members]
+                self._settle(outcomes, None)
+
+
+def gather(*awaitables: Awaitable[Any], return_exceptions: bool = False) -> AioFuture:
+    """Every result, in the order given; fails with the first failure, or with `return_exceptions` gives them as values.
+
+    Coroutines are started as tasks at once.  The others are not cancelled by a failure; they are when the wait for this
+    is cancelled.
+    """
+    seen: dict[int, AioFuture] = {}
+    members = []
+    for awaitable in awaitables:
+        if id(awaitable) not in seen:
+            seen[id(awaitable)] = ensure(awaitable)
+        members.append(seen[id(awaitable)])
+    return _Gathered(members, return_exceptions)
+
+
+def shield(awaitable: Awaitable[Any]) -> AioFuture:
+    """The result of `awaitable`, which goes on when the wait for it is cancelled by `Task.cancel`."""
+    inner = ensure(awaitable)
+    outer = AioFuture()
+    inner.add_done_callback(lambda member: outer._settle(member._result, member._exception))
+    return outer
+
+
+def first_done(futures: Iterable[AioFuture]) -> AioFuture:
+    """A future that is done as soon as one of `futures` is."""
+    made = AioFuture()
+    for future in futures:
+        future.add_done_callback(lambda done: made._settle(done, None))
+    return made
+
+
+def _cancelled_error(msg: Any) -> asyncio.CancelledError:
+    return asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg)

@@ -1,0 +1,97 @@
+"""What `import asyncio` gives inside an orchestration: its waiting, on the orchestration's own scheduler.
+
+`create_task` and `ensure_future` are not here, so the sandbox refuses them (in strict mode) and names TaskGroup, which
+waits for what it starts; so are the event loop, streams, processes and threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from trio_durable_sandbox import refuse
+
+from trio_durable._core import sleeping
+from trio_durable._core.tasks import checkpoint, current_scheduler
+from trio_durable._durable import aio_groups, aio_sync, aio_tasks
+
+__all__ = ["DURABLE", "PASSED", "asyncio_facade"]
+
+
+async def sleep(delay: float, result: Any = None) -> Any:
+    """A durable timer of `delay` seconds; 0 or less only lets the others run.  `result` is returned."""
+    if delay != delay:
+        raise ValueError("Invalid delay: NaN (not a number)")
+    if delay <= 0:
+        await checkpoint()
+    else:
+        await sleeping.sleep_until(current_scheduler().time() + delay)
+    return result
+
+
+def current_task(loop: object = None) -> aio_tasks.AioTask:
+    """The task that is running."""
+    return aio_tasks.running_task()
+
+
+class _Loop:
+    """What is left of the event loop: its clock."""
+
+    def time(self) -> float:
+        """The orchestration's clock, in seconds."""
+        return sleeping.current_time()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(asyncio.AbstractEventLoop, name):
+            raise AttributeError(f"the event loop of an orchestration has no attribute {name!r}")
+        remedy = "start it in a TaskGroup (asyncio.TaskGroup), which waits for it; do I/O in an activity"
+        return refuse(f"asyncio event loop.{name}", remedy)
+
+
+_LOOP = _Loop()
+
+
+def get_running_loop() -> _Loop:
+    """An object with the orchestration's clock, `time()`, and nothing else."""
+    current_scheduler()
+    return _LOOP
+
+
+DURABLE: dict[str, Any] = {
+    "BoundedSemaphore": aio_sync.BoundedSemaphore,
+    "Condition": aio_sync.Condition,
+    "Event": aio_sync.Event,
+    "LifoQueue": aio_sync.LifoQueue,
+    "Lock": aio_sync.Lock,
+    "PriorityQueue": aio_sync.PriorityQueue,
+    "Queue": aio_sync.Queue,
+    "Semaphore": aio_sync.Semaphore,
+    "Task": aio_tasks.AioTask,
+    "TaskGroup": aio_groups.TaskGroup,
+    "Timeout": aio_groups.Timeout,
+    "as_completed": aio_groups.as_completed,
+    "current_task": current_task,
+    "gather": aio_tasks.gather,
+    "get_event_loop": get_running_loop,
+    "get_running_loop": get_running_loop,
+    "shield": aio_tasks.shield,
+    "sleep": sleep,
+    "timeout": aio_groups.timeout,
+    "timeout_at": aio_groups.timeout_at,
+    "wait": aio_groups.wait,
+    "wait_for": aio_groups.wait_for,
+}
+
+_PASSED = (
+    "ALL_COMPLETED BrokenBarrierError CancelledError FIRST_COMPLETED FIRST_EXCEPTION IncompleteReadError "
+    "InvalidStateError LimitOverrunError QueueEmpty QueueFull TimeoutError iscoroutine iscoroutinefunction"
+)
+PASSED: dict[str, Any] = {name: getattr(asyncio, name) for name in _PASSED.split()}
+
+_FACADE = SimpleNamespace(**DURABLE, **PASSED)
+
+
+def asyncio_facade(run: object = None) -> SimpleNamespace:
+    """asyncio's names; the same object for every run."""
+    return _FACADE
