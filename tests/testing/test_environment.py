@@ -134,7 +134,7 @@ async def test_what_drifts_between_replays_is_shown():
 
 
 async def peeks(ctx):
-    open("/etc/hostname")  # noqa: ASYNC230, SIM115
+    open("/etc/hostname")  # noqa: SIM115
 
 
 async def test_a_violation_is_the_tests_error():

@@ -13,10 +13,15 @@ Our own suite uses it, and has no helper that users lack.  What needs Hypothesis
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from trio_durable_sandbox._scan_report import render as render_findings
+from trio_durable_sandbox._scan_source import Finding
+from trio_durable_sandbox._scan_source import scan_paths as check_paths
+from trio_durable_sandbox._scan_source import scan_source as check_source
+
 from trio_durable.testing.environment import InstanceHandle, StuckError, TestEnvironment, open_test_environment
 from trio_durable.testing.fakes import ActivityCall
 from trio_durable.testing.histories import History, HistoryFormatError, load_history, replay_history
-from trio_durable.testing.pair import ReplayDisagreementError, TurnTooLongError
+from trio_durable.testing.pair import NeverAwaitedError, ReplayDisagreementError, TurnTooLongError
 from trio_durable.testing.script import DidNotEndError, Outcome, ScriptError, play
 
 if TYPE_CHECKING:
@@ -26,18 +31,23 @@ if TYPE_CHECKING:
 __all__ = [
     "ActivityCall",
     "DidNotEndError",
+    "Finding",
     "History",
     "HistoryFormatError",
     "InstanceHandle",
+    "NeverAwaitedError",
     "Outcome",
     "ReplayDisagreementError",
     "ScriptError",
     "StuckError",
     "TestEnvironment",
     "TurnTooLongError",
+    "check_paths",
+    "check_source",
     "load_history",
     "open_test_environment",
     "play",
+    "render_findings",
     "replay_history",
     "replays",
     "strategies",

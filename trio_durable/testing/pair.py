@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ from trio_durable._wire.requests import Turn, TurnResult
 from trio_durable._worker.serve import Worker
 from trio_durable._worker.turn import TurnRunner
 
-__all__ = ["OpenTask", "Pair", "ReplayDisagreementError", "TurnTooLongError", "raise_for", "runner_of"]
+__all__ = ["NeverAwaitedError", "OpenTask", "Pair", "ReplayDisagreementError", "TurnTooLongError"]
 
 #: When the world begins, unless a test says otherwise.
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -58,6 +59,10 @@ class ReplayDisagreementError(NonDeterminismError, AssertionError):
 
 class TurnTooLongError(DurableError, AssertionError):
     """A turn went on and on: the orchestration loops without awaiting anything."""
+
+
+class NeverAwaitedError(DurableError, AssertionError):
+    """The orchestration called an `async def` function and did not await what it gave."""
 
 
 @dataclass(slots=True, eq=False)
@@ -213,7 +218,7 @@ class Pair:
 
     def _run(self, life: Life, new: list[Event]) -> TurnResult:
         instance_id = life.instance.instance_id
-        with _time_limit(instance_id):
+        with _time_limit(instance_id), _forgotten(instance_id):
             result = self._runner.run(Turn(instance_id, life.instance.execution_id, list(life.history), list(new)))
         _raise_failure_of(result.actions)
         if self.check:
@@ -436,6 +441,21 @@ def raise_for(failure: FailureDetails | None) -> None:
 
 def _has_start(inbox: Sequence[Event]) -> bool:
     return any(isinstance(event, ev.ExecutionStarted) for event in inbox)
+
+
+@contextmanager
+def _forgotten(instance_id: str) -> Iterator[None]:
+    """A coroutine that the code made and never awaited is an error; Python only warns of it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        yield
+    for each in caught:
+        if "was never awaited" in str(each.message):
+            raise NeverAwaitedError(
+                f"instance {instance_id!r}: {each.message} ({each.filename}:{each.lineno}). What it would have done did"
+                " not happen: await it, or start it with ctx.gather or in a nursery."
+            )
+        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
 class _Alarm(BaseException):

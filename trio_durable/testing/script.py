@@ -13,7 +13,7 @@
     suspend / resume                 a client does
     terminate "enough"               a client ends it
 
-A `Player` carries out lines on a `Pair`.  After a script it lets everything else happen in the plainest order (`drain`),
+A `Player` carries out lines on a `Pair`.  After a script it lets the rest happen in the plainest order (`drain`),
 and the orchestration has to end.
 """
 

@@ -1,0 +1,37 @@
+"""The kit finds every planted fault and accuses no correct twin; the published table says so truthfully."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.testing.planted_kit import NAMES, TABLE, TOOLS, examine
+from trio_durable.testing import pair
+
+
+@pytest.fixture(autouse=True)
+def short_turns(monkeypatch):
+    monkeypatch.setattr(pair, "TURN_SECONDS", 0.5)
+
+
+def published(name: str) -> set[str]:
+    row = next(line for line in TABLE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| {name}:"))
+    return {tool for tool, mark in zip(TOOLS, row.split("|")[3:], strict=False) if mark.strip() == "found"}
+
+
+def test_the_corpus_is_large_enough():
+    assert len(NAMES) >= 40
+    text = TABLE.read_text(encoding="utf-8")
+    assert f"{len(NAMES)} of {len(NAMES)} faults found, 0 of {len(NAMES)} twins accused." in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.filterwarnings("ignore::trio_durable_sandbox.SandboxWarning")
+def test_a_planted_fault_is_found(name):
+    found = examine(name, "faulty")
+    assert found.by, "nothing in the kit sees this fault"
+    assert set(found.by) == published(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_correct_twin_is_not_accused(name):
+    assert not examine(name, "correct", examples=30).by

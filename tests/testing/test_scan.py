@@ -1,0 +1,201 @@
+"""The static check: what it reports of the sandbox's own annotated cases, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import pytest
+from trio_durable_sandbox._policy import RULES, words
+
+from trio_durable.testing import check_paths, check_source, render_findings
+
+
+def found(text: str, mode: str = "strict") -> list[str]:
+    source = textwrap.dedent(text)
+    return [f"{each.line} {each.code} {each.api}" for each in check_source(source, "flow.py", mode=mode)]
+
+
+def main(body: str, head: str = "") -> str:
+    return f"{head}\nasync def main(ctx):\n    await ctx.call_activity('x')\n" + textwrap.indent(body, "    ")
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "api"),
+    [
+        ("import os", "os.listdir('.')", "os.listdir"),
+        ("import os", "x = os.environ['A']", "os.environ"),
+        ("import os as system", "system.getpid()", "os.getpid"),
+        ("from os import urandom as entropy", "entropy(4)", "os.urandom"),
+        ("import os.path", "os.path.exists('a')", "os.path.exists"),
+        ("from os.path import isfile", "isfile('a')", "os.path.isfile"),
+        ("from pathlib import Path", "Path('a').read_text()", "pathlib.Path.read_text"),
+        ("from pathlib import Path", "p = Path('a') / 'b'\n(p.parent / 'c').mkdir()", "pathlib.Path.mkdir"),
+        ("import pathlib", "pathlib.Path.cwd()", "pathlib.Path.cwd"),
+        ("", "input()", "input"),
+        ("import sys", "sys.argv", "sys.argv"),
+        ("import trio", "await trio.run_process(['a'])", "trio.run_process"),
+        ("import asyncio", "await asyncio.to_thread(print)", "asyncio.to_thread"),
+        ("import importlib", "m = importlib.import_module('sub' + 'process')\nm.run([])", "subprocess.run"),
+        ("", "__import__('socket').gethostname()", "socket.gethostname"),
+        ("import os", "f = getattr(os, 'get' + 'cwd')\nf()", "os.getcwd"),
+        ("import requests", "requests.get('http://a')", "requests.get"),
+    ],
+)
+def test_what_the_policy_refuses(head, body, api):
+    names = [line.split()[2] for line in found(main(body, head))]
+    assert names == [api]
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("import time, random, uuid", "x = time.time(), random.random(), uuid.uuid4()"),
+        ("import datetime", "x = datetime.datetime.now()"),
+        ("import os", "x = os.path.join('a', 'b')\nos.fspath('a')"),
+        ("from pathlib import Path", "x = (Path('a') / 'b').with_suffix('.c').name"),
+        ("import socket", "try:\n    await ctx.call_activity('y')\nexcept socket.timeout:\n    pass"),
+        ("import subprocess", "raise subprocess.CalledProcessError(1, 'a')"),
+        ("import trio", "await trio.sleep(1)"),
+        ("import asyncio", "await asyncio.sleep(1)"),
+        ("import os", "os = {'getpid': len}\nos['getpid']('a')"),
+        ("import os", "x = os.getpid()  # trio-durable: ignore"),
+        ("import os\nfrom trio_durable_sandbox import unsafe", "with unsafe():\n    os.getpid()"),
+        ("", "open = len\nopen('a')"),
+        ("", "_ = ctx.call_activity('forgotten on purpose')"),
+    ],
+)
+def test_what_it_leaves_alone(head, body):
+    assert found(main(body, head)) == []
+
+
+def test_activities_may_do_what_they_like():
+    text = """
+    import os
+    def read(ctx, name): return open(name).read()
+    def other(ctx): return os.getcwd()
+    async def main(ctx):
+        await ctx.call_activity(read, input='a')
+        await ctx.call_activity(other)
+    """
+    assert found(text) == []
+
+
+def test_helpers_are_followed(tmp_path):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "flow.py").write_text(
+        "from .helpers import host, Names\nfrom shop.helpers import TOKEN\n"
+        "async def main(ctx):\n    await ctx.call_activity('x', input=[host(), Names().own(), TOKEN])\n"
+    )
+    (tmp_path / "shop" / "helpers.py").write_text(
+        "import os, socket, secrets\nTOKEN = secrets.token_hex()\n"
+        "def host():\n    return inner()\ndef inner():\n    return socket.gethostname()\n"
+        "class Names:\n    def own(self):\n        return os.getlogin()\ndef unused():\n    return os.getpid()\n"
+    )
+    apis = [each.api for each in check_paths([tmp_path])]
+    assert sorted(apis) == ["os.getlogin", "secrets.token_hex", "socket.gethostname"]
+    assert [each.api for each in check_paths([tmp_path / "shop" / "flow.py"])] == []
+
+
+@pytest.mark.parametrize(
+    "registration",
+    ["worker.add_orchestrator(main)", "client.schedule_new_orchestration(main)", "ctx.call_child_orchestrator(main)"],
+)
+def test_an_orchestration_is_known_by_its_registration(registration):
+    text = f"import os\ndef main(c, n):\n    return os.getpid()\ndef setup(worker, client, ctx):\n    {registration}\n"
+    assert found(text) == ["3 TD1 os.getpid"]
+    assert found(text.replace(registration, "worker.add_activity(main)")) == []
+
+
+def test_an_orchestration_is_known_by_its_annotation_or_decorator():
+    body = "\ndef main(c{}):\n    return os.getpid()\n"
+    assert found("import os" + body.format(": OrchestrationContext")) == ["3 TD1 os.getpid"]
+    assert found("import os" + body.format(": ActivityContext")) == []
+    assert found("import os\n@worker.add_orchestrator" + body.format("")) == ["4 TD1 os.getpid"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("ctx.sleep(1)", "TD3"),
+        ("timer = ctx.sleep(1)", "TD3"),
+        ("try:\n    await ctx.sleep(1)\nexcept (ValueError, BaseException):\n    pass", "TD4"),
+        ("try:\n    await ctx.sleep(1)\nexcept asyncio.CancelledError:\n    return 1", "TD4"),
+        ("try:\n    await ctx.sleep(1)\nfinally:\n    return 1", "TD4"),
+        ("while not ctx.is_suspended:\n    x = 1", "TD5"),
+        ("if ctx.is_replaying:\n    return 1", "TD8"),
+        ("ctx.continue_as_new(1)\nawait ctx.sleep(1)", "TD9"),
+    ],
+)
+def test_shapes(body, code):
+    assert [line.split()[1] for line in found(main(body))] == [code]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "try:\n    x = 1\nexcept BaseException:\n    pass",
+        "try:\n    await ctx.sleep(1)\nexcept BaseException:\n    x = 1\n    raise",
+        "try:\n    await ctx.sleep(1)\nexcept Exception:\n    pass",
+        "while not ctx.is_suspended:\n    await ctx.sleep(1)",
+        "while ctx.now():\n    break",
+        "if not ctx.is_replaying:\n    print('once')",
+        "await ctx.sleep(1)\nctx.continue_as_new(1)\nreturn None",
+        "timer = ctx.sleep(1)\nawait timer",
+    ],
+)
+def test_shapes_that_are_right(body):
+    assert found(main(body)) == []
+
+
+def test_without_the_sandbox_the_hosts_values_are_faults():
+    text = main(
+        "a = time.time(), random.random(), uuid.uuid4(), datetime.date.today()\n"
+        "b = random.Random(7), time.strftime('%Y')\n"
+        "for each in {1, 2} | set():\n    pass\nNAMES.append(1)\nc = hash('a')",
+        "import datetime, random, time, uuid\nNAMES = []",
+    )
+    assert found(text) == []
+    codes = [line.split()[1] for line in found(text, mode="off")]
+    assert codes == ["TD2"] * 4 + ["TD7", "TD6", "TD2"]
+
+
+def test_reports():
+    findings = check_source(main("open('a')"), "flow.py")
+    text = render_findings(findings)
+    assert text == (
+        "flow.py:4:5: TD1 open is not deterministic. Instead: read or write files in an activity and pass the content "
+        "as its input or result\n"
+    )
+    assert json.loads(render_findings(findings, "json"))[0]["code"] == "TD1"
+    sarif = json.loads(render_findings(findings, "sarif"))
+    result = sarif["runs"][0]["results"][0]
+    assert result["ruleId"] in {rule["id"] for rule in sarif["runs"][0]["tool"]["driver"]["rules"]}
+    assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 4
+    github = render_findings(findings, "github")
+    assert github.startswith("::error file=flow.py,line=4,endLine=4,col=5,title=TD1 open::open is not")
+    assert render_findings([], "text") == ""
+    with pytest.raises(ValueError, match="one of text, json"):
+        render_findings(findings, "xml")
+
+
+def test_every_refused_name_of_the_policy_is_reported():
+    """The scan and the sandbox read one table: whatever a rule refuses by name, the scan sees."""
+    missed = []
+    for rule in RULES:
+        if rule.module in ("builtins", "asyncio", "trio", "anyio") or rule.refuse == "*":
+            continue
+        for name in words(rule.refuse):
+            if name in words(rule.passes) or name in words(rule.replaced):
+                continue
+            if not found(main(f"x = {rule.module}.{name}()", f"import {rule.module}")):
+                missed.append(f"{rule.module}.{name}")
+    assert missed == []
+
+
+def test_paths_that_are_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        check_paths([tmp_path / "none"])
+    (tmp_path / "bad.py").write_text("def")
+    with pytest.raises(SyntaxError):
+        check_paths([tmp_path])
