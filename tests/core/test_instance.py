@@ -215,7 +215,19 @@ def test_every_state_meets_every_action(state, name):
 
 
 @pytest.mark.parametrize("again", [ac.ScheduleTask(1, "act"), ac.CreateTimer(2, 5), ac.CreateChild(3, "Kid")])
-def test_an_id_that_history_holds_fails_the_instance(again):
+def test_what_history_holds_already_is_not_done_again(again):
+    """Workers of other SDKs ask again for what they asked for in the turn that suspended them."""
+    instance, poke = running()
+    outcome = run(instance, poke, [again, ac.ScheduleTask(30, "fine")])
+    assert instance.status is Status.RUNNING
+    assert [task.event_id for task in outcome.tasks] == [30]
+    assert (outcome.timers, outcome.messages) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "again", [ac.ScheduleTask(1, "other"), ac.CreateTimer(2, 5, "other"), ac.CreateChild(3, "Other")]
+)
+def test_an_id_that_history_holds_for_something_else_fails_the_instance(again):
     instance, poke = running()
     outcome = run(instance, poke, [ac.ScheduleTask(30, "fine"), again])
     assert instance.status is Status.FAILED

@@ -111,8 +111,7 @@ async def test_peers_worker_continues_as_new(client: Client) -> None:
 
 async def test_terminate_and_suspend_on_the_peers_worker(client: Client) -> None:
     instance_id = await client.schedule_new_orchestration("tour", input=["oslo"])
-    # At rest: this SDK still sends actions in the turn in which it is suspended, and loses track of them afterwards.
-    await until(client, instance_id, lambda state: state.serialized_custom_status == "waiting")
+    # In the middle of things: this SDK still sends actions in the turn in which it is suspended, and sends them again.
     await client.suspend_orchestration(instance_id)
     await until(client, instance_id, lambda state: state.runtime_status is OrchestrationStatus.SUSPENDED)
     await client.resume_orchestration(instance_id)

@@ -140,7 +140,8 @@ class Instance:
         self.version: str | None = None
         self.patches: list[str] = []
         self._suspended = False
-        self._asked: set[tuple[Kind, int]] = set()
+        #: what was asked for: (kind, id) -> the name it was asked for by
+        self._asked: dict[tuple[Kind, int], str] = {}
         self._answered: set[tuple[Kind, int]] = set()
         self._children: dict[int, str] = {}
 
@@ -275,7 +276,11 @@ class Instance:
     ) -> bool:
         """Carry out one action; True if it was a completion that took effect."""
         kind = KIND_OF.get(type(action))
-        if kind is not None and (kind, action.id) in self._asked:
+        asked = None if kind is None else self._asked.get((kind, action.id))
+        if kind is not None and asked is not None:
+            if asked == (getattr(action, "name", None) or ""):
+                # Workers of other SDKs that were suspended in the middle of a turn ask for the same thing again.
+                return False
             raise _ProtocolError(
                 f"The turn of {self.instance_id!r} asks for {kind.value} #{action.id}, which history holds already: the"
                 " code took another path than the one recorded. Expected: a new id for each new action. Check the"
@@ -334,13 +339,21 @@ class Instance:
             task_execution_id=action.task_execution_id,
             trace_context=self.started.trace_context if self.started else None,
             history_scope=action.history_scope,
-            router=action.router,
+            router=self._routed(action.router),
         )
+
+    def _routed(self, router: ev.Router | None) -> ev.Router | None:
+        """`router` with this instance's app as the source, where app ids are used."""
+        mine = "" if self.started is None else ev.app_of(self.started.router)
+        if not mine:
+            return router
+        return ev.Router(mine) if router is None else replace(router, source_app_id=mine)
 
     def _create_child(self, outcome: Outcome, action: ac.CreateChild, now: int, new_id: Callable[[], str]) -> None:
         assert self.started is not None
         child_id = action.instance_id or child_instance_id(self.instance_id, action.id)
         trace = self.started.trace_context
+        router = self._routed(action.router)
         created = ev.ChildCreated(
             action.id,
             now,
@@ -351,7 +364,7 @@ class Instance:
             trace_context=trace,
             history_scope=action.history_scope,
             retry_parent_instance_id=action.retry_parent_instance_id,
-            router=action.router,
+            router=router,
         )
         self._record(outcome, created)
         parent = ev.ParentInstance(
@@ -360,7 +373,7 @@ class Instance:
             execution_id=self.started.execution_id,
             name=self.started.name,
             version=self.started.version,
-            app_id=action.router.source_app_id or None if action.router is not None else None,
+            app_id=router.source_app_id or None if router is not None else None,
         )
         started = ev.ExecutionStarted(
             NO_ID,
@@ -372,7 +385,7 @@ class Instance:
             version=action.version,
             parent=parent,
             trace_context=trace,
-            router=action.router,
+            router=router,
         )
         outcome.messages.append(Message(child_id, started))
 
@@ -385,7 +398,8 @@ class Instance:
                 f"The turn of {self.instance_id!r} starts a detached {action.name!r} (action #{action.id}) without an"
                 " instance id. Expected one: the sidecar must not choose it, or a repeated turn would start another."
             )
-        self._record(outcome, ev.DetachedCreated(action.id, now, action.instance_id, action.router))
+        router = self._routed(action.router)
+        self._record(outcome, ev.DetachedCreated(action.id, now, action.instance_id, router))
         started = ev.ExecutionStarted(
             NO_ID,
             now,
@@ -397,7 +411,7 @@ class Instance:
             scheduled_start=action.scheduled_start,
             trace_context=action.trace_context or self.started.trace_context,
             tags=dict(action.tags),
-            router=action.router,
+            router=router,
         )
         outcome.messages.append(Message(action.instance_id, started))
 
@@ -419,7 +433,7 @@ class Instance:
         for event in outcome.history:
             row = CONFIRMS.get(type(event))
             if row is not None:
-                self._asked.discard((row.kind, event.event_id))
+                self._asked.pop((row.kind, event.event_id), None)
                 self._children.pop(event.event_id, None)
         outcome.history = [e for e in outcome.history if type(e) not in CONFIRMS and type(e) is not ev.EventSent]
         outcome.tasks.clear()
@@ -470,7 +484,7 @@ class Instance:
             return
         row = CONFIRMS.get(cls)
         if row is not None:
-            self._asked.add((row.kind, event.event_id))
+            self._asked[row.kind, event.event_id] = getattr(event, "name", None) or ""
             if isinstance(event, ev.ChildCreated):
                 self._children[event.event_id] = event.instance_id
             return
