@@ -2,6 +2,7 @@
 
 from trio_durable_sandbox import SandboxViolationError
 
+from trio_durable._blocking import BlockingClient
 from trio_durable._client import Client, HistoryEvent, OrchestrationState, ReuseIdAction, ReuseIdPolicy
 from trio_durable._core.events import Status as OrchestrationStatus
 from trio_durable._core.failures import FailureDetails
@@ -32,6 +33,7 @@ from trio_durable._worker.serve import Worker
 __all__ = [
     "ActivityContext",
     "AlreadyExistsError",
+    "BlockingClient",
     "Client",
     "CompensationError",
     "DurableError",

@@ -321,7 +321,8 @@ async def races(ctx):
     assert winner.get_result() == 0
     index, result = await ctx.when_any_with_result([slow, ctx.call_activity(echo, input="")])
     assert await ctx.gather() == []
-    everything = ctx.gather(ctx.call_activity(echo, input=1), ctx.call_activity(refuses, input="x"), return_exceptions=True)
+    two = ctx.call_activity(echo, input=1), ctx.call_activity(refuses, input="x")
+    everything = ctx.gather(*two, return_exceptions=True)
     first, second = await everything
     assert await everything == [first, second]
     try:
@@ -343,7 +344,8 @@ def races_generator(ctx):
     assert winner == fast
     index, result = yield ctx.when_any_with_result([slow, ctx.call_activity(echo, input="")])
     assert (yield ctx.gather()) == []
-    everything = ctx.gather(ctx.call_activity(echo, input=1), ctx.call_activity(refuses, input="x"), return_exceptions=True)
+    two = ctx.call_activity(echo, input=1), ctx.call_activity(refuses, input="x")
+    everything = ctx.gather(*two, return_exceptions=True)
     first, second = yield everything
     try:
         yield ctx.with_timeout(slow, 0.01)

@@ -87,10 +87,13 @@ ROOMS: dict[str, Room] = {
     "trio_durable._worker": Room(
         ours=_set(
             "trio_durable._core trio_durable._durable trio_durable._wire trio_durable._rpc trio_durable._converter "
-            "trio_durable._errors trio_durable_sandbox"
+            "trio_durable._errors trio_durable._portal trio_durable_sandbox"
         ),
         third=_set("trio"),
     ),
+    # A Trio run in a thread, and on it the synchronous door.
+    "trio_durable._portal": Room(third=_set("trio")),
+    "trio_durable._blocking": Room(ours=_set("trio_durable._client trio_durable._portal")),
     "trio_durable._client": Room(
         ours=_set(
             "trio_durable._core trio_durable._wire trio_durable._rpc trio_durable._converter trio_durable._errors"
@@ -114,7 +117,7 @@ ROOMS: dict[str, Room] = {
     "trio_durable": Room(  # __init__, which re-exports
         ours=_set(
             "trio_durable._core trio_durable._durable trio_durable._worker trio_durable._client "
-            "trio_durable._converter trio_durable._errors trio_durable_sandbox"
+            "trio_durable._blocking trio_durable._converter trio_durable._errors trio_durable_sandbox"
         ),
     ),
     # Scripts in one folder import each other by their bare names: demo.py drives survey.py.

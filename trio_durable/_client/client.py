@@ -58,7 +58,8 @@ class ReuseIdPolicy:
     """What `schedule_new_orchestration` does about an instance that has the wanted id already.
 
     In one of `operation_status` (every state, if none is given): ERROR raises AlreadyExistsError, IGNORE starts nothing
-    and returns the id, TERMINATE ends the old instance and starts the new one.  In any other state: AlreadyExistsError.
+    and returns the id, TERMINATE ends and purges the old instance and starts the new one.  In any other state it is
+    AlreadyExistsError, too.
 
     The client looks before it starts, so that every sidecar will do; of two clients that race, one gets
     AlreadyExistsError.
@@ -163,6 +164,8 @@ class Client:
         if not state.is_complete:
             await self.terminate_orchestration(instance_id)
             await self.wait_for_orchestration_completion(instance_id, fetch_payloads=False)
+        # Not every sidecar gives the id of an ended instance to another one.
+        await self.purge_orchestration(instance_id, recursive=False)
         return False
 
     # -- looking --------------------------------------------------------------------------------------------------
@@ -180,13 +183,13 @@ class Client:
         return self._state(state_from_response(response))
 
     async def wait_for_orchestration_start(
-        self, instance_id: str, *, fetch_payloads: bool = False, timeout: float | None = None  # noqa: ASYNC109
+        self, instance_id: str, *, fetch_payloads: bool = False, timeout: float | None = None
     ) -> OrchestrationState:
         """The state once the instance has started.  timeout: seconds; then TimeoutError.  NotFoundError as below."""
         return await self._wait("wait_for_instance_start", instance_id, fetch_payloads, timeout, "start")
 
     async def wait_for_orchestration_completion(
-        self, instance_id: str, *, fetch_payloads: bool = True, timeout: float | None = None  # noqa: ASYNC109
+        self, instance_id: str, *, fetch_payloads: bool = True, timeout: float | None = None
     ) -> OrchestrationState:
         """The state once the instance has ended, however it did.
 
@@ -209,7 +212,10 @@ class Client:
     async def get_orchestration_history(self, instance_id: str) -> list[HistoryEvent]:
         """What has happened to the instance, oldest first.  Raises NotFoundError if there is no such instance."""
         response = await self._call("get_instance_history", calls.history(instance_id), instance_id)
-        return [history_event(event) for event in calls.history_events(response)]
+        events = calls.history_events(response)
+        if not events and await self.get_orchestration_state(instance_id, fetch_payloads=False) is None:
+            raise NotFoundError(f"there is no orchestration instance {instance_id!r}")
+        return [history_event(event) for event in events]
 
     # -- steering -------------------------------------------------------------------------------------------------
 
@@ -285,7 +291,7 @@ class Client:
     # -- inside ---------------------------------------------------------------------------------------------------
 
     async def _wait(
-        self, method: str, instance_id: str, payloads: bool, timeout: float | None, what: str  # noqa: ASYNC109
+        self, method: str, instance_id: str, payloads: bool, timeout: float | None, what: str
     ) -> OrchestrationState:
         with trio.move_on_after(float("inf") if timeout is None else timeout):
             state = self._state(await self._poll(method, instance_id, payloads))

@@ -42,6 +42,7 @@ __all__ = [
     "TimerOriginKind",
     "TraceContext",
     "UnknownEvent",
+    "app_of",
 ]
 
 
@@ -71,6 +72,11 @@ class Router:
     source_app_id: str = ""
     target_app_id: str | None = None
     target_app_namespace: str | None = None
+
+
+def app_of(router: Router | None) -> str:
+    """The app that something routed so is for; "" where no app ids are used."""
+    return "" if router is None else router.target_app_id or router.source_app_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,10 @@ class Calls(Protocol):
 
     async def history(self, instance_id: str) -> Iterable[bytes]: ...
 
+    async def rerun(
+        self, source: str, event_id: int, new_instance_id: str, payload: str | None, *, overwrite: bool
+    ) -> str: ...
+
     def work(self, *, keeps_history: bool, wants_pings: bool) -> AsyncIterator[bytes]: ...
 
     async def complete_turn(self, result: TurnResult) -> None: ...
@@ -138,7 +142,15 @@ class MessageService(pb.TaskHubSidecarServiceBase):
     async def rerun_workflow_from_event(
         self, rerun_workflow_from_event_request: pb.RerunWorkflowFromEventRequest
     ) -> pb.RerunWorkflowFromEventResponse:
-        raise self._calls.unimplemented("running a history again from an event")
+        request = rerun_workflow_from_event_request
+        new_instance_id = await self._calls.rerun(
+            request.source_instance_id,
+            request.event_id,
+            request.new_instance_id or "",
+            request.input,
+            overwrite=request.overwrite_input,
+        )
+        return pb.RerunWorkflowFromEventResponse(new_instance_id=new_instance_id)
 
     # -- workers -----------------------------------------------------------------------------------------------------
 

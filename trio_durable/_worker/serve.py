@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Literal, TypeVar
 
 import trio
@@ -29,6 +29,7 @@ from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
 from trio_durable._durable.facades import FACADES
 from trio_durable._errors import RegistrationError
+from trio_durable._portal import Portal
 from trio_durable._rpc import GRPCError, RpcStatus, WorkStub, channel_settings, default_address, open_channel
 from trio_durable._wire.calls import hello, work_items
 from trio_durable._wire.requests import (
@@ -187,6 +188,19 @@ class Worker:
             raise
         finally:
             self._turns.close()
+
+
+    @contextmanager
+    def running(self) -> Iterator[Worker]:
+        """Serve from a thread for as long as the `with` block lasts; for scripts and notebooks.
+
+        The target must be an address.  Leaving the block waits for running activities as cancelling `serve` does.
+        """
+        if not isinstance(self._target, str):
+            raise TypeError("a worker in a thread needs an address; `await sidecar.serve()` gives one")
+        with Portal("trio_durable worker") as portal:
+            portal.start(self.serve)
+            yield self
 
 
 class _Once:

@@ -36,13 +36,14 @@ OUTBOX = 64
 class WorkStream:
     """One worker's open GetWorkItems call.
 
-    wake: called when the outbox has something.  keeps_history: the worker keeps committed history between turns; `warm`
-    is how many events of an execution it was sent.
+    wake: called when the outbox has something.  app_id: whose work it takes.  keeps_history: the worker keeps committed
+    history between turns; `warm` is how many events of an execution it was sent.
     """
 
     number: int
     wake: Callable[[], None]
     keeps_history: bool = False
+    app_id: str = ""
     outbox: deque[bytes] = field(default_factory=deque)
     turns: dict[str, Record] = field(default_factory=dict)  # by token, as activities
     activities: dict[str, ActivityTask] = field(default_factory=dict)
@@ -64,18 +65,19 @@ class Dispatcher:
         self._epoch = epoch
         self._numbers = 0
         self._tokens = 0
-        self._turns: deque[str] = deque()
+        # Per app: the work of an app whose workers are away must not hold back another's.
+        self._turns: dict[str, deque[str]] = {}
         self._queued: set[str] = set()
-        self._activities: deque[ActivityTask] = deque()
+        self._activities: dict[str, deque[ActivityTask]] = {}
         self._declined: dict[str, set[int]] = {}  # instance -> streams that lack its version
         self.streams: dict[int, WorkStream] = {}
 
     # -- streams -----------------------------------------------------------------------------------------------------
 
-    def connect(self, wake: Callable[[], None], *, keeps_history: bool = False) -> WorkStream:
-        """A worker offers itself."""
+    def connect(self, wake: Callable[[], None], *, keeps_history: bool = False, app_id: str = "") -> WorkStream:
+        """A worker of an app offers itself."""
         self._numbers += 1
-        stream = WorkStream(self._numbers, wake, keeps_history)
+        stream = WorkStream(self._numbers, wake, keeps_history, app_id)
         self.streams[stream.number] = stream
         for instance_id in self._hub.unstall():
             self.turn_ready(instance_id)
@@ -86,14 +88,14 @@ class Dispatcher:
         self.streams.pop(stream.number, None)
         for task in reversed(stream.activities.values()):
             task.stream = None
-            self._activities.appendleft(task)
+            self._activities.setdefault(task.app_id, deque()).appendleft(task)
         for record in reversed(stream.turns.values()):
             instance_id = record.instance_id
             if record.turn is not None and record.turn.stream == stream.number:
                 record.turn.stream = None
                 if instance_id not in self._queued:
                     self._queued.add(instance_id)
-                    self._turns.appendleft(instance_id)
+                    self._turns.setdefault(record.app_id, deque()).appendleft(instance_id)
         stream.turns.clear()
         stream.activities.clear()
         for declined in self._declined.values():
@@ -103,28 +105,30 @@ class Dispatcher:
         """The instance, whose history is in memory, has something to do."""
         if instance_id not in self._queued:
             self._queued.add(instance_id)
-            self._turns.append(instance_id)
+            record = self._hub.records.get(instance_id)
+            self._turns.setdefault("" if record is None else record.app_id, deque()).append(instance_id)
 
     def activity_ready(self, task: ActivityTask) -> None:
-        self._activities.append(task)
+        self._activities.setdefault(task.app_id, deque()).append(task)
 
     # -- giving out --------------------------------------------------------------------------------------------------
 
     def assign(self) -> None:
         """Fill the outboxes."""
-        while self._turns:
-            instance_id = self._turns[0]
-            stream = self._stream_for(instance_id)
-            if stream is None:
-                break
-            self._turns.popleft()
-            self._queued.discard(instance_id)
-            self._give_turn(instance_id, stream)
-        while self._activities:
-            stream = self._least_loaded()
-            if stream is None:
-                break
-            self._give_activity(self._activities.popleft(), stream)
+        for app_id, turns in self._turns.items():
+            while turns:
+                stream = self._stream_for(turns[0], app_id)
+                if stream is None:
+                    break
+                instance_id = turns.popleft()
+                self._queued.discard(instance_id)
+                self._give_turn(instance_id, stream)
+        for app_id, activities in self._activities.items():
+            while activities:
+                stream = self._least_loaded(app_id)
+                if stream is None:
+                    break
+                self._give_activity(activities.popleft(), stream)
 
     def _give_turn(self, instance_id: str, stream: WorkStream) -> None:
         record = self._hub.records.get(instance_id)
@@ -172,22 +176,26 @@ class Dispatcher:
         self._tokens += 1
         return f"{self._epoch}-{self._tokens}"
 
-    def _stream_for(self, instance_id: str) -> WorkStream | None:
+    def _streams_of(self, app_id: str) -> list[WorkStream]:
+        return [stream for stream in self.streams.values() if stream.app_id == app_id]
+
+    def _stream_for(self, instance_id: str, app_id: str) -> WorkStream | None:
         declined = self._declined.get(instance_id, ())
-        if declined and all(number in declined for number in self.streams):
+        streams = self._streams_of(app_id)
+        if declined and all(stream.number in declined for stream in streams):
             del self._declined[instance_id]
             declined = ()
-        free = [s for s in self.streams.values() if len(s.outbox) < OUTBOX and s.number not in declined]
+        free = [s for s in streams if len(s.outbox) < OUTBOX and s.number not in declined]
         if len(free) > 1:
-            keepers = [s for s in self.streams.values() if s.keeps_history and s.number not in declined]
+            keepers = [s for s in streams if s.keeps_history and s.number not in declined]
             if keepers:
                 owner = max(keepers, key=lambda s: _score(instance_id, s.number))
                 if owner in free:
                     return owner
         return min(free, key=lambda s: (s.load, s.number), default=None)
 
-    def _least_loaded(self) -> WorkStream | None:
-        free = [stream for stream in self.streams.values() if len(stream.outbox) < OUTBOX]
+    def _least_loaded(self, app_id: str) -> WorkStream | None:
+        free = [stream for stream in self._streams_of(app_id) if len(stream.outbox) < OUTBOX]
         return min(free, key=lambda stream: (stream.load, stream.number), default=None)
 
     # -- answers -----------------------------------------------------------------------------------------------------
@@ -217,7 +225,7 @@ class Dispatcher:
         declined = self._declined.setdefault(record.instance_id, set())
         if stream is not None:
             declined.add(stream)
-        if any(number not in declined for number in self.streams):
+        if any(each.number not in declined for each in self._streams_of(record.app_id)):
             self.turn_ready(record.instance_id)
         else:
             del self._declined[record.instance_id]

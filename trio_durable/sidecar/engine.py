@@ -142,9 +142,9 @@ class Engine:
 
     # -- workers -----------------------------------------------------------------------------------------------------
 
-    def connect(self, wake: Callable[[], None], *, keeps_history: bool) -> WorkStream:
+    def connect(self, wake: Callable[[], None], *, keeps_history: bool, app_id: str = "") -> WorkStream:
         """Open a stream; its outbox begins to fill at once."""
-        stream = self.dispatcher.connect(wake, keeps_history=keeps_history)
+        stream = self.dispatcher.connect(wake, keeps_history=keeps_history, app_id=app_id)
         self.kick()
         return stream
 

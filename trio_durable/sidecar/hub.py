@@ -19,10 +19,11 @@ from itertools import islice
 
 from trio_durable import abc
 from trio_durable._core import events as ev
-from trio_durable._core.events import Event, Status
+from trio_durable._core.events import Event, Router, Status, app_of
 from trio_durable._core.failures import FailureDetails
-from trio_durable._core.instance import NO_ID, Instance, Message, Outcome
+from trio_durable._core.instance import NO_ID, Instance, Message, Outcome, TurnPlan
 from trio_durable._core.ledger import ANSWERS
+from trio_durable._core.rerun import RerunError, rerun
 from trio_durable._wire.dialects import ReuseAction, ReusePolicy
 from trio_durable._wire.events import event_to_bytes
 from trio_durable._wire.requests import ActivityResult, TurnResult
@@ -177,13 +178,22 @@ class Hub:
             record.instance_id, events, custom_status=record.state.custom_status
         )
         record.instance.continued = record.state.status is not Status.PENDING
+        started = record.instance.started
+        if started is None:
+            started = next((e.event for e in record.inbox if isinstance(e.event, ev.ExecutionStarted)), None)
+        record.app_id = app_of(started.router) if started is not None else ""
 
     # -- what clients ask for ----------------------------------------------------------------------------------------
 
     def start(
-        self, create: CreateInstance, *, stored: InstanceState | None = None, policy: ReusePolicy | None = None
+        self,
+        create: CreateInstance,
+        *,
+        stored: InstanceState | None = None,
+        policy: ReusePolicy | None = None,
+        app_id: str = "",
     ) -> str:
-        """Create an instance; returns its id.  Raises ALREADY_EXISTS.
+        """Create an instance of the app; returns its id.  Raises ALREADY_EXISTS.
 
         stored: the ended instance of this id that the store knows of, where the caller looked.
         policy: what an older client wants done with an instance of this id.
@@ -208,7 +218,42 @@ class Hub:
         event = started_from_create(
             create, instance_id=instance_id, execution_id=create.execution_id or self._new_id(), now=self._now()
         )
+        if app_id:
+            event.router = Router(app_id)
         self._create(event)
+        return instance_id
+
+    def rerun(
+        self,
+        source: InstanceState,
+        history: list[Event],
+        event_id: int,
+        new_instance_id: str,
+        payload: str | None,
+        *,
+        overwrite: bool,
+    ) -> str:
+        """Start an instance with `source`'s history up to an event; its id.  Raises NOT_FOUND, FAILED_PRECONDITION."""
+        instance_id = new_instance_id or self._new_id()
+        now = self._now()
+        try:
+            outcome = rerun(
+                history,
+                event_id,
+                instance_id=instance_id,
+                execution_id=self._new_id(),
+                child_execution_id=self._new_id(),
+                now=now,
+                input=payload,
+                overwrite_input=overwrite,
+            )
+        except RerunError as error:
+            raise refusals.cannot_rerun(source.instance_id, str(error), found=error.found) from error
+        started = next(event for event in outcome.history if isinstance(event, ev.ExecutionStarted))
+        record = self._new_record(replace(started, timestamp=now))
+        record.instance = Instance.restore(instance_id, outcome.history, custom_status=source.custom_status)
+        self._append(record, TurnInFlight(TurnPlan(), {}, 0), outcome, now)
+        record.batch = self._batch.number
         return instance_id
 
     def send(self, instance_id: str, event: Event) -> bool:
@@ -479,7 +524,7 @@ class Hub:
         if record.parent_id is not None:
             self._children.setdefault(record.parent_id, set()).add(record.instance_id)
 
-    def _create(self, event: ev.ExecutionStarted) -> None:
+    def _new_record(self, event: ev.ExecutionStarted) -> Record:
         replaced = self.records.get(event.instance_id)
         if replaced is not None:
             self._forget(replaced)
@@ -504,12 +549,17 @@ class Hub:
             parent_id=state.parent_instance_id,
             visible=None if replaced is None else replaced.visible,
             instance=Instance(event.instance_id),
+            app_id=app_of(event.router),
         )
         self._add(record)
         self._batch.changes.append(
             abc.CreateInstance(event.instance_id, record.parent_id, state_to_bytes(state), event.input)
         )
         self._touch(record)
+        return record
+
+    def _create(self, event: ev.ExecutionStarted) -> None:
+        record = self._new_record(event)
         self._put(record, event, event_to_bytes(event))
         if event.scheduled_start is not None and event.scheduled_start > self._now():
             self._start_later(record, event.scheduled_start)

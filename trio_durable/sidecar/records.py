@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from trio_durable import abc
-from trio_durable._core.events import Event, TaskScheduled
+from trio_durable._core.events import Event, TaskScheduled, app_of
 from trio_durable._core.instance import Instance, TurnPlan
 from trio_durable._wire.events import event_from_bytes
 from trio_durable._wire.requests import Activity
@@ -54,6 +54,7 @@ class Record:
     state: as decided, perhaps not committed yet.  visible: as committed; None until the first commit.
     instance: None after a restart until a turn needs it.  history: per turn, the number of its events and their framed
     bytes.  starts_at: nanoseconds, or None once it may start.  batch: number of the commit that holds the last turn.
+    app_id: whose workers run it; after a restart, known once its history is loaded.
     """
 
     instance_id: str
@@ -70,6 +71,7 @@ class Record:
     not_before: int = 0
     batch: int = 0
     stalled: bool = False
+    app_id: str = ""
 
     @property
     def ended(self) -> bool:
@@ -100,6 +102,11 @@ class ActivityTask:
             execution_id=self.execution_id or None,
             trace_context=event.trace_context,
         )
+
+    @property
+    def app_id(self) -> str:
+        """Whose workers run it."""
+        return app_of(self.scheduled.router)
 
     @property
     def scheduled(self) -> TaskScheduled:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from trio_durable._core.events import Status
 from trio_durable._rpc import GRPCError, RpcStatus
 
-__all__ = ["already_exists", "invalid", "not_completed", "not_found", "store_failed", "unimplemented", "unknown_item"]
+__all__ = [
+    "already_exists",
+    "cannot_rerun",
+    "invalid",
+    "not_completed",
+    "not_found",
+    "store_failed",
+    "unimplemented",
+    "unknown_item",
+]
 
 
 def already_exists(instance_id: str, status: Status, *, why: str = "") -> GRPCError:
@@ -23,11 +32,18 @@ def not_found(instance_id: str) -> GRPCError:
     )
 
 
-def not_completed(instance_id: str, status: Status) -> GRPCError:
+def not_completed(instance_id: str, status: Status, *, what: str = "purged") -> GRPCError:
     return GRPCError(
         RpcStatus.FAILED_PRECONDITION,
-        f"the instance {instance_id!r} is {status.name} and cannot be purged. Expected one that has ended."
-        " Terminate it first, or purge with force.",
+        f"the instance {instance_id!r} is {status.name} and cannot be {what}. Expected one that has ended."
+        " Terminate it first, or, to purge it, use force.",
+    )
+
+
+def cannot_rerun(instance_id: str, why: str, *, found: bool) -> GRPCError:
+    return GRPCError(
+        RpcStatus.FAILED_PRECONDITION if found else RpcStatus.NOT_FOUND,
+        f"the instance {instance_id!r} cannot be run again from there: {why}. Its history says which events can.",
     )
 
 

@@ -15,7 +15,7 @@ from trio_durable._core.instance import NO_ID
 from trio_durable._rpc import current_call
 from trio_durable._wire.dialects import ReusePolicy
 from trio_durable._wire.requests import ActivityResult, TurnResult
-from trio_durable._wire.splice import HEALTH_PING
+from trio_durable._wire.splice import HEALTH_PING, events_in
 from trio_durable._wire.states import CreateInstance, InstanceState
 from trio_durable.sidecar import refusals
 from trio_durable.sidecar.engine import Engine
@@ -39,9 +39,13 @@ class SidecarService:
 
     waits_for_start: `start` returns when the instance has begun, not when it is stored.
     heartbeat: seconds between health pings to workers that ask for them.
+    app_id: the app whose clients and workers call here.
     """
 
-    def __init__(self, engine: Engine, *, waits_for_start: bool = False, heartbeat: float = 30.0) -> None:
+    def __init__(
+        self, engine: Engine, *, waits_for_start: bool = False, heartbeat: float = 30.0, app_id: str = ""
+    ) -> None:
+        self._app_id = app_id
         self._engine = engine
         self._hub = engine.hub
         self._dispatcher = engine.dispatcher
@@ -65,7 +69,7 @@ class SidecarService:
         stored = None
         if create.instance_id and (create.enforce_unique or policy is not None):
             stored = await self._engine.read(create.instance_id)
-        instance_id = self._hub.start(create, stored=stored, policy=policy)
+        instance_id = self._hub.start(create, stored=stored, policy=policy, app_id=self._app_id)
         await self._engine.decided()
         if self._waits_for_start and create.scheduled_start is None:
             await self._engine.wait_for(instance_id, has_started)
@@ -128,6 +132,25 @@ class SidecarService:
         history = await self._engine.in_store(self._engine.store.history, instance_id)
         return [data for _, data in history]
 
+    async def rerun(
+        self, source: str, event_id: int, new_instance_id: str, payload: str | None, *, overwrite: bool
+    ) -> str:
+        """Start an instance with `source`'s history up to an event.  Raises NOT_FOUND, FAILED_PRECONDITION."""
+        state = await self._engine.read(source)
+        if state is None:
+            raise refusals.not_found(source)
+        if not has_ended(state):
+            raise refusals.not_completed(source, state.status, what="run again")
+        if new_instance_id:
+            taken = await self._engine.read(new_instance_id)
+            if taken is not None:
+                raise refusals.already_exists(new_instance_id, taken.status)
+        pieces = await self._engine.in_store(self._engine.store.history, source)
+        events = list(events_in(data for _, data in pieces))
+        instance_id = self._hub.rerun(state, events, event_id, new_instance_id, payload, overwrite=overwrite)
+        await self._engine.decided()
+        return instance_id
+
     async def _send(self, instance_id: str, event: Event) -> bool:
         """Put an event into an inbox, durably.  False if the instance has ended; raises NOT_FOUND if it is unknown."""
         sent = self._hub.send(instance_id, event)
@@ -151,7 +174,7 @@ class SidecarService:
         def woken() -> None:
             wake.set()
 
-        stream = self._engine.connect(woken, keeps_history=keeps_history)
+        stream = self._engine.connect(woken, keeps_history=keeps_history, app_id=self._app_id)
         try:
             while True:
                 wake = trio.Event()

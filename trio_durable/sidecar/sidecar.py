@@ -27,7 +27,7 @@ __all__ = ["Sidecar", "open_sidecar"]
 class Sidecar:
     """An open sidecar; `open_sidecar` makes it."""
 
-    def __init__(self, service: MessageService, engine: Engine, nursery: trio.Nursery) -> None:
+    def __init__(self, service: Callable[[str], MessageService], engine: Engine, nursery: trio.Nursery) -> None:
         self._service = service
         self._engine = engine
         self._nursery = nursery
@@ -37,9 +37,13 @@ class Sidecar:
         """The store it was opened on."""
         return self._engine.store
 
-    def channel(self) -> MemoryChannel:
-        """A channel for stubs in this Trio run: the same service, without a socket."""
-        return MemoryChannel([self._service])
+    def channel(self, *, app_id: str = "") -> MemoryChannel:
+        """A channel for stubs in this Trio run: the same service, without a socket.
+
+        app_id: the app that speaks through it.  Its workers get that app's work only, and what its clients start is its
+        own; `call_activity(..., app_id="other")` reaches another's.  Instance ids are shared by all apps.
+        """
+        return MemoryChannel([self._service(app_id)])
 
     async def serve(
         self,
@@ -48,18 +52,19 @@ class Sidecar:
         port: int = 0,
         ssl: ssl_module.SSLContext | None = None,
         max_message_length: int | None = None,
+        app_id: str = "",
     ) -> str:
         """Listen for gRPC until the sidecar is closed; returns the address, `host:port`.
 
         port 0 takes a free one.  ssl: a server context; None is plain text.  max_message_length: bytes; longer requests
-        are refused with RESOURCE_EXHAUSTED, None takes any.  May be called more than once, for several addresses.
+        are refused with RESOURCE_EXHAUSTED, None takes any.  app_id: the app that speaks through this address, as for
+        `channel`.  May be called more than once, for several addresses.
 
         Raises OSError if the address cannot be bound.
         """
+        services = [self._service(app_id)]
         bound = await self._nursery.start(
-            partial(
-                serve, [self._service], host=host, port=port, ssl=ssl, max_receive_message_length=max_message_length
-            )
+            partial(serve, services, host=host, port=port, ssl=ssl, max_receive_message_length=max_message_length)
         )
         return f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"
 
@@ -100,7 +105,11 @@ async def open_sidecar(
         hub = Hub(now=now_ns, new_id=new_id, warm_instances=warm_instances)
         dispatcher = Dispatcher(hub, epoch=uuid.uuid4().hex[:12])
         engine = Engine(opened, hub, dispatcher, now=now_ns)
-        service = MessageService(SidecarService(engine, waits_for_start=waits_for_start, heartbeat=heartbeat))
+
+        def service(app_id: str) -> MessageService:
+            calls = SidecarService(engine, waits_for_start=waits_for_start, heartbeat=heartbeat, app_id=app_id)
+            return MessageService(calls)
+
         with _one_error():
             async with trio.open_nursery() as nursery:
                 await nursery.start(engine.run)

@@ -1,0 +1,95 @@
+"""Several apps on one embedded sidecar: each one's workers get its own work, and calls cross over."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from trio_durable import Client, Worker
+from trio_durable.sidecar import open_sidecar
+
+
+def where(ctx, app: str) -> str:
+    return f"{app} ran it"
+
+
+async def asks_around(ctx):
+    mine = await ctx.call_activity("where", input="x")
+    theirs = await ctx.call_activity("where", input="x", app_id="billing")
+    child = await ctx.call_sub_orchestrator("tells_app", app_id="billing")
+    detached = ctx.schedule_new_orchestration("tells_app", app_id="billing", instance_id="apart")
+    return [mine, theirs, child, detached, ctx.execution_info.app_id]
+
+
+def asks_around_generator(ctx):
+    mine = yield ctx.call_activity("where", input="x")
+    theirs = yield ctx.call_activity("where", input="x", app_id="billing")
+    child = yield ctx.call_sub_orchestrator("tells_app", app_id="billing")
+    detached = ctx.schedule_new_orchestration("tells_app", app_id="billing", instance_id="apart")
+    return [mine, theirs, child, detached, ctx.execution_info.app_id]
+
+
+async def tells_app(ctx):
+    return [ctx.execution_info.app_id, await ctx.call_activity("where", input="x")]
+
+
+async def waits(ctx):
+    await ctx.wait_for_external_event("go")
+    return [ctx.execution_info.app_id, await ctx.call_activity("where", input="x")]
+
+
+def worker_of(sidecar, app):
+    worker = Worker(sidecar.channel(app_id=app))
+    for orchestrator in (asks_around, asks_around_generator, tells_app, waits):
+        worker.add_orchestrator(orchestrator)
+    worker.add_activity(lambda ctx, _: where(ctx, app), name="where")
+    return worker
+
+
+@pytest.mark.parametrize("flow", [asks_around, asks_around_generator])
+async def test_work_goes_to_the_app_it_is_meant_for(flow):
+    async with open_sidecar() as sidecar, trio.open_nursery() as nursery:
+        for app in ("shop", "billing"):
+            await nursery.start(worker_of(sidecar, app).serve)
+        async with Client(sidecar.channel(app_id="shop")) as client:
+            instance_id = await client.schedule_new_orchestration(flow)
+            state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            there = ["billing", "billing ran it"]
+            assert state.get_output() == ["shop ran it", "billing ran it", there, "apart", "shop"]
+            apart = await client.wait_for_orchestration_completion("apart", timeout=20)
+            assert apart.get_output() == there
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_app_without_workers_holds_back_nobody_else():
+    async with open_sidecar() as sidecar, trio.open_nursery() as nursery:
+        await nursery.start(worker_of(sidecar, "shop").serve)
+        async with Client(sidecar.channel(app_id="billing")) as billing:
+            for _ in range(3):
+                waiting = await billing.schedule_new_orchestration("tells_app")
+        async with Client(sidecar.channel(app_id="shop")) as shop:
+            instance_id = await shop.schedule_new_orchestration("tells_app")
+            state = await shop.wait_for_orchestration_completion(instance_id, timeout=20)
+            assert state.get_output() == ["shop", "shop ran it"]
+            await nursery.start(worker_of(sidecar, "billing").serve)
+            state = await shop.wait_for_orchestration_completion(waiting, timeout=20)
+            assert state.get_output() == ["billing", "billing ran it"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_instance_stays_with_its_app_when_the_sidecar_restarts(tmp_path):
+    path = tmp_path / "apps.db"
+    async with open_sidecar(path) as sidecar, trio.open_nursery() as nursery:
+        await nursery.start(worker_of(sidecar, "billing").serve)
+        async with Client(sidecar.channel(app_id="billing")) as client:
+            instance_id = await client.schedule_new_orchestration(waits)
+            await client.wait_for_orchestration_start(instance_id, timeout=20)
+        nursery.cancel_scope.cancel()
+    async with open_sidecar(path) as sidecar, trio.open_nursery() as nursery:
+        for app in ("shop", "billing"):
+            await nursery.start(worker_of(sidecar, app).serve)
+        async with Client(sidecar.channel(app_id="shop")) as client:
+            await client.raise_orchestration_event(instance_id, "go")
+            state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            assert state.get_output() == ["billing", "billing ran it"]
+        nursery.cancel_scope.cancel()
