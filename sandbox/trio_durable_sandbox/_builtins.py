@@ -7,15 +7,16 @@ import builtins
 import datetime as _datetime
 import enum
 import sys
-from types import CodeType, ModuleType
+from types import CodeType
 from typing import Any
 
-from ._guards import guard, guarded_getattr, mutable
+from ._guards import guard, guarded_getattr
 from ._order import ordered, pop, shown
+from ._ownership import changed, mutable
 from ._policy import BUILTINS_REFUSED, REMEDIES
-from ._rewrite import ATTRIBUTE, MUTABLE, ORDERED, POP, SHOWN, rewrite
+from ._rewrite import ATTRIBUTE, CHANGED, MUTABLE, ORDERED, POP, SHOWN, rewrite
 from ._standins import BY_VALUE, REPLACEMENTS, refused
-from ._state import MARK, active_run, get_run, refuse
+from ._state import MARK, SHARED, active_run, get_run, refuse
 from ._values import stable_hash
 
 BUILTINS: dict[str, Any] = dict(vars(builtins))
@@ -67,14 +68,12 @@ def _stripped(source: Any) -> Any:
 
 
 def _setattr(obj: Any, name: str, value: Any, /) -> None:
-    if isinstance(obj, ModuleType | type):
-        mutable(obj)
+    mutable(obj)
     setattr(obj, name, value)
 
 
 def _delattr(obj: Any, name: str, /) -> None:
-    if isinstance(obj, ModuleType | type):
-        mutable(obj)
+    mutable(obj)
     delattr(obj, name)
 
 
@@ -128,7 +127,10 @@ for _name, _key in BUILTINS_REFUSED.items():
 REPLACEMENTS["builtins"] = lambda real: {key: value for key, value in BUILTINS.items() if not key.startswith("_td_")}
 BUILTINS[ATTRIBUTE] = guard
 BUILTINS[MUTABLE] = mutable
+BUILTINS[CHANGED] = changed
 BUILTINS[ORDERED] = ordered
 BUILTINS[POP] = pop
 BUILTINS[SHOWN] = shown
 BUILTINS[MARK] = True
+SHARED_BUILTINS: dict[str, Any] = {**BUILTINS, SHARED: True}
+"""The same for the modules that all runs share: what they hold must not be changed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as _datetime
 import inspect
 import pathlib
-import sys
+from abc import ABCMeta
 from collections.abc import Callable
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader, SourcelessFileLoader
 from types import (
@@ -27,10 +27,13 @@ from types import (
 from typing import Any
 
 from ._names import ModuleName
+from ._ownership import dict_of, is_shared_class, mutable, others, proxy_of, share
 from ._policy import MEMBERS, REMEDIES, words
 from ._replace_values import DATETIME_CLASS_METHODS, datetime_descriptor, datetime_member
 from ._standins import BY_VALUE, StandIn, rule_for, stand_in
 from ._state import MARK, get_run, refuse
+
+__all__ = ["clean", "guard", "guarded_getattr", "mutable", "real_stand_in", "share"]
 
 _PATH_MEMBERS: dict[Any, str] = {}
 """Function behind a `pathlib.Path` method -> its name."""
@@ -94,6 +97,10 @@ def _method(obj: Any, name: str, value: Any) -> Any:
         return _refusing(f"pathlib.Path.{member}", REMEDIES["file"], value)
     if name == "__getattribute__":
         return value
+    if value.__func__ is ABCMeta.register:
+        shared = others(obj)
+        if shared is not None:
+            return _refusing(f"{shared}.register", REMEDIES["shared"], value)
     try:
         return _by_value(value)
     except TypeError:  # bound to an object that has no hash
@@ -152,13 +159,15 @@ def _dict(obj: Any, name: str, value: dict[str, Any]) -> Any:
         run = get_run()
         if run is not None and not run.unsafe_depth and MARK not in value.get("__builtins__", ()):
             return MappingProxyType({key: clean(item) for key, item in value.items()})
-    return value
+    return dict_of(obj, name, value)
 
 
 def _proxy(obj: Any, name: str, value: Any) -> Any:
     of_type = name == "__dict__" and isinstance(obj, type) and issubclass(obj, _datetime.date | pathlib.Path)
     if of_type and obj.__module__ in ("datetime", "pathlib", "pathlib._local"):
         return MappingProxyType({key: _member(obj, key, item) for key, item in value.items()})
+    if name == "__dict__" and isinstance(obj, type) and is_shared_class(obj):
+        return proxy_of(obj)
     return value
 
 
@@ -167,7 +176,9 @@ def _member(owner: type, key: str, item: Any) -> Any:
 
 
 def _reader(obj: Any, name: str, value: Any) -> Any:
-    """`type.__getattribute__`, `super().__getattribute__`: what they give is looked at as well."""
+    """`type.__getattribute__`, `super().__getattribute__`: what they give is looked at as well; so are the writers."""
+    if name in ("__setattr__", "__delattr__"):
+        return _writer(value)
     if name != "__getattribute__":
         return value
 
@@ -177,6 +188,17 @@ def _reader(obj: Any, name: str, value: Any) -> Any:
         return found if handler is None else handler(args[0], args[-1], found)
 
     return read
+
+
+def _writer(value: Any) -> Any:
+    """`type.__setattr__`, `object.__delattr__`: they change classes and modules as assignments do."""
+    bound = getattr(value, "__self__", None)
+
+    def write(*args: Any) -> Any:
+        mutable(args[0] if bound is None else bound)
+        return value(*args)
+
+    return write
 
 
 def _loader(obj: Any, name: str, value: Any) -> Any:
@@ -216,20 +238,6 @@ _HANDLERS: dict[type, Callable[[Any, str, Any], Any]] = {
     ExtensionFileLoader: _loader,
 }
 _CLEANERS = {kind: _HANDLERS[kind] for kind in (FunctionType, BuiltinFunctionType, MethodType, ModuleType)}
-
-
-def mutable(obj: Any, /) -> Any:
-    """The owner of an attribute that sandboxed code assigns, where it is reached through an imported name."""
-    shared = None
-    if isinstance(obj, ModuleType):
-        shared = obj.__name__ if MARK not in vars(obj).get("__builtins__", ()) else None
-    elif isinstance(obj, type):
-        home = sys.modules.get(obj.__module__)
-        if home is not None and MARK not in vars(home).get("__builtins__", ()):
-            shared = f"{obj.__module__}.{obj.__qualname__}"
-    if shared is not None and not isinstance(obj, StandIn):
-        return refuse(f"assignment to an attribute of {shared}", REMEDIES["shared"], lambda: obj)
-    return obj
 
 
 def real_stand_in(module: ModuleType) -> ModuleType:

@@ -18,17 +18,22 @@ import linecache
 import os
 import sys
 import sysconfig
+import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
-from ._builtins import BUILTINS
+from ._builtins import BUILTINS, SHARED_BUILTINS
+from ._classify import Facts, classify, is_name_list
 from ._decimal_context import isolate
 from ._errors import SandboxLoadError
-from ._guards import clean
+from ._guards import clean, share
+from ._names import ModuleName
 from ._rewrite import imports_of, rewrite
 from ._standins import rule_for, stand_in
+from ._tiers import Tiers
 
 if TYPE_CHECKING:
     from ._run import Run
@@ -52,6 +57,7 @@ class Unit:
     code: CodeType | None
     search: list[str] | None
     doc: str | None
+    facts: Facts | None = None
 
     @property
     def package(self) -> str:
@@ -68,6 +74,11 @@ class Importer:
         self.factories: dict[str, Callable[[Any], Any]] = {}
         self._from: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._main: str | None = None  # what the __main__ script is called inside
+        self.tiers = Tiers(self)
+        self._once: dict[str, ModuleType] = {}  # modules without state, executed
+        self._once_lock = threading.RLock()  # taken when such a module is executed, never afterwards
+        self._names: list[ModuleName] = []
+        weakref.finalize(self, _forget, self._names)
 
     # -- the hook
 
@@ -187,6 +198,14 @@ class Importer:
             self.shared[name] = real
         return self.shared[name]
 
+    def is_replaced(self, name: str) -> bool:
+        """Whether each run gets an object of its own for this module."""
+        return name in self.factories or self._root_factory(name)
+
+    def is_per_run(self, name: str) -> bool:
+        """Whether a run must be told that it imports this module, although it is not the user's."""
+        return name in PER_RUN
+
     def _root_factory(self, name: str) -> bool:
         return name.partition(".")[0] in self.factories
 
@@ -196,25 +215,61 @@ class Importer:
         done = run.modules.get(unit.name)  # the parent's own code may have imported it
         if done is not None:
             return done  # type: ignore[no-any-return]
-        module = run.new_module(unit.name)
-        names = module.__dict__
-        names["__builtins__"] = BUILTINS
-        names["__package__"] = unit.package
-        if unit.filename is not None:
-            names["__file__"] = unit.filename
-        if unit.search is not None:
-            names["__path__"] = unit.search
-        if unit.code is not None:
-            run.loading += 1
-            try:
-                exec(unit.code, names)
-            except BaseException:
-                run.drop_module(unit.name)
-                raise
-            finally:
-                run.loading -= 1
+        if self.tiers.shares(unit):
+            module = self._attach(run, unit)
+        else:
+            module = run.new_module(unit.name)
+            names = _furnish(module, unit, BUILTINS)
+            if unit.code is not None:
+                run.loading += 1
+                try:
+                    exec(unit.code, names)
+                except BaseException:
+                    run.drop_module(unit.name)
+                    raise
+                finally:
+                    run.loading -= 1
         if above is not None:
             vars(above)[tail] = module
+        return module
+
+    def _attach(self, run: Run, unit: Unit) -> ModuleType:
+        """Give a run the module that all share, and with it what importing it would have imported."""
+        module = self._once.get(unit.name)
+        if module is None:
+            with self._once_lock:
+                module = self._once.get(unit.name)
+                if module is None:
+                    return self._execute_once(run, unit)
+        run.modules[unit.name] = module
+        for name in self.tiers.imports_of(unit):
+            if name not in run.modules:
+                try:
+                    self.load(run, name)
+                except ModuleNotFoundError:
+                    continue  # it was caught when the module was executed
+        return module
+
+    def _execute_once(self, run: Run, unit: Unit) -> ModuleType:
+        own = ModuleName(unit.name)
+        module = ModuleType(own)
+        names = _furnish(module, unit, SHARED_BUILTINS)
+        before = set(self._once)
+        sys.modules[own] = module
+        self._names.append(own)
+        run.modules[unit.name] = self._once[unit.name] = module
+        run.loading += 1
+        try:
+            assert unit.code is not None
+            exec(unit.code, names)
+        except BaseException:
+            for name in set(self._once) - before:  # those that imported it hold on to it
+                del self._once[name]
+                run.modules.pop(name, None)
+            raise
+        finally:
+            run.loading -= 1
+        share(module)
         return module
 
     # -- classification and compilation
@@ -282,9 +337,15 @@ class Importer:
 
         tree = ast.parse(source, filename)
         _, found = imports_of(tree)
-        code = compile(rewrite(tree, name), filename, "exec", dont_inherit=True)
+        package = name if search is not None else name.rpartition(".")[0]
+        facts = classify(tree, package)
+        if facts.reason is None:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Assign) and is_name_list(node):
+                    node.value = ast.copy_location(ast.Tuple(node.value.elts, ast.Load()), node.value)  # type: ignore[attr-defined]
+        code = compile(rewrite(tree, name, package), filename, "exec", dont_inherit=True)
         linecache.getlines(filename)  # so that tracebacks made in a turn need no I/O
-        unit = self.units[name] = Unit(name, filename, code, search, None)
+        unit = self.units[name] = Unit(name, filename, code, search, None, facts)
         self._prepare(unit, found)
         return unit
 
@@ -321,6 +382,23 @@ class Importer:
             unit = self._unit(MAIN, source, filename, None)
         self.units["__main__"] = unit
         return unit
+
+
+def _furnish(module: ModuleType, unit: Unit, builtins: dict[str, Any]) -> dict[str, Any]:
+    names = module.__dict__
+    names["__builtins__"] = builtins
+    names["__package__"] = unit.package
+    if unit.filename is not None:
+        names["__file__"] = unit.filename
+    if unit.search is not None:
+        names["__path__"] = unit.search
+    return names
+
+
+def _forget(names: list[ModuleName]) -> None:
+    """The `Sandbox` is gone, and its shared modules with it."""
+    for name in names:
+        sys.modules.pop(name, None)
 
 
 def _source(spec: importlib.machinery.ModuleSpec) -> str | None:

@@ -290,7 +290,9 @@ MEMBERS: tuple[tuple[str, str, str], ...] = (
 FRAMES = "f_back f_globals f_locals f_builtins f_trace tb_frame gi_frame cr_frame ag_frame __globals__ __builtins__"
 """Attributes that lead out of the namespace."""
 
-INTERNALS = "__subclasses__ __loader__ __spec__ __getattribute__ __dict__ __self__ __module__"
+INTERNALS = ("__subclasses__ __loader__ __spec__ __getattribute__ __setattr__ __delattr__ __dict__ __self__ __module__ "
+             "register __annotations__ __kwdefaults__ __dataclass_fields__ __pydantic_fields__ __private_attributes__ "
+             "model_fields model_config model_computed_fields _member_map_ _value2member_map_")
 """Attributes that the guard looks at by the kind of object they are read from."""
 
 UNGUARDED = frozenset(words(

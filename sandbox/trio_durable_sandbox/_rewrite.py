@@ -5,7 +5,9 @@ Types must stay identical inside the sandbox (a `datetime` subclass or a `Path` 
 those of the source. What is rewritten:
 
 - `X.name`, where the policy knows `name`         -> `_td_attr(X, 'name')`
-- `X.name = ...` on an imported X, also `del`     -> `_td_mutable(X).name = ...`
+- `X.name = ...`, also `del`; not `self.name`     -> `_td_mutable(X).name = ...`
+- `X.append(...)` and other methods that change X, `X[...] = ...`, where X starts from a name that is imported from
+  `m` -> `_td_changed(X, 'm', 'm.X')`
 - `import a.b as c`                               -> `from a import b as c`, so that the hook sees the binding
 - `for x in X`, `*X`, `a, b = X`, `list(X)` ...     -> `_td_ordered(X)` in place of X (see `_order`); `X.pop()` ->
   `_td_pop(X)`; `f"{X}"`, `str(X)`, `print(X)`     -> `_td_shown(X)`; not where X is plainly no set
@@ -17,14 +19,20 @@ from __future__ import annotations
 import ast
 from typing import Any, cast
 
+from ._classify import bindings
 from ._policy import FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED, words
 
-ATTRIBUTE, MUTABLE = "_td_attr", "_td_mutable"
+ATTRIBUTE, MUTABLE, CHANGED = "_td_attr", "_td_mutable", "_td_changed"
 ORDERED, POP, SHOWN = "_td_ordered", "_td_pop", "_td_shown"
 
 _ITERATING = frozenset(words("list tuple iter enumerate zip map filter sum min max any all dict sorted"))
 _SHOWING = frozenset(words("str repr print format ascii"))
 _ITERATING_METHODS = frozenset(words("join extend extendleft fromkeys writelines update"))
+_CHANGING = frozenset(words(
+    "append appendleft extend extendleft insert remove add discard update clear pop popleft popitem setdefault sort "
+    "reverse rotate subtract intersection_update difference_update symmetric_difference_update __setitem__ "
+    "__delitem__"
+))  # fmt: skip
 _ITERATING_MODULES = frozenset(words("itertools collections functools heapq statistics math more_itertools"))
 _NO_SET = (
     ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.ListComp, ast.DictComp, ast.GeneratorExp,
@@ -51,7 +59,7 @@ GUARDED = _guarded()
 
 
 class _Rewriter(ast.NodeTransformer):
-    def __init__(self, module: str | None, tree: ast.AST) -> None:
+    def __init__(self, module: str | None, tree: ast.AST, package: str) -> None:
         self.module = module
         self.own: set[str]
         self.imported, found = imports_of(tree)
@@ -63,6 +71,7 @@ class _Rewriter(ast.NodeTransformer):
                 self.own.add(node.name)
             elif isinstance(node, ast.arg):
                 self.own.add(node.arg)
+        self.homes = {name: home for node in ast.walk(tree) for name, _, home in bindings(node, package)}
         self.iterating = {name for module, names, _ in found if module in _ITERATING_MODULES for name in names}
 
     # -- sets that become sequences or text
@@ -110,10 +119,20 @@ class _Rewriter(ast.NodeTransformer):
                 wrapper = SHOWN
         elif isinstance(function, ast.Attribute):
             if function.attr == "pop" and not node.args and not node.keywords:
+                found = self._imported(function.value)
                 self.generic_visit(node)
-                return _at(node, _call(node, POP, function.value))
+                owner = function.value if found is None else self._changed(function.value, found, ".pop")
+                return _at(node, _call(node, POP, owner))
             if function.attr in _ITERATING_METHODS or _root(function) in _ITERATING_MODULES:
                 wrapper = ORDERED
+            if function.attr in _CHANGING:
+                found = self._imported(function.value)
+                if found is not None:
+                    self.generic_visit(node)
+                    function.value = self._changed(function.value, found, f".{function.attr}")
+                    if wrapper is not None:
+                        node.args = [_wrapped(arg, wrapper) for arg in node.args]
+                    return node
             elif function.attr == "format" and isinstance(function.value, ast.Constant):
                 wrapper = SHOWN
         self.generic_visit(node)
@@ -129,18 +148,30 @@ class _Rewriter(ast.NodeTransformer):
             if node.attr not in GUARDED:
                 return node
             return _at(node, _call(node, ATTRIBUTE, node.value, ast.Constant(node.attr)))
-        if _root(node) in self.imported:
-            self.generic_visit(node)
-            node.value = _call(node.value, MUTABLE, node.value)
-            return node
-        return self.generic_visit(node)
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        shared = not isinstance(node.ctx, ast.Load) and _root(node) in self.imported
+        own = isinstance(node.value, ast.Name) and node.value.id == "self"
         self.generic_visit(node)
-        if shared and isinstance(node.value, ast.Attribute | ast.Call):
+        if not own:
             node.value = _call(node.value, MUTABLE, node.value)
         return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        found = None if isinstance(node.ctx, ast.Load) else self._imported(node.value)
+        self.generic_visit(node)
+        if found is not None:
+            node.value = self._changed(node.value, found, "")
+        return node
+
+    def _imported(self, node: ast.expr) -> tuple[str, str] | None:
+        """(module, dotted path) of an expression that starts from an imported name."""
+        root = _root(node)
+        home = None if root is None or root in self.own else self.homes.get(root)
+        return None if home is None else (home, ast.unparse(node))
+
+    def _changed(self, node: ast.expr, found: tuple[str, str], method: str) -> ast.expr:
+        module, path = found
+        if not path.startswith(module):
+            path = f"{module}.{path}"
+        return _call(node, CHANGED, node, ast.Constant(module), ast.Constant(path + method))
 
     def visit_Import(self, node: ast.Import) -> Any:
         if not any(alias.asname and "." in alias.name for alias in node.names):
@@ -243,6 +274,6 @@ def imports_of(tree: ast.AST) -> tuple[frozenset[str], list[tuple[str, tuple[str
     return frozenset(bound), found
 
 
-def rewrite(tree: Any, module: str | None) -> Any:
+def rewrite(tree: Any, module: str | None, package: str = "") -> Any:
     """Rewrite a parsed module, or the argument of `eval` and `exec` (then `module` is None)."""
-    return ast.fix_missing_locations(_Rewriter(module, tree).visit(tree))
+    return ast.fix_missing_locations(_Rewriter(module, tree, package).visit(tree))

@@ -64,7 +64,10 @@ class Sandbox:
         mode: `strict` raises `SandboxViolationError`; `best_effort` gives the same deterministic values but only
             warns where `strict` raises, and makes the call; `off` runs functions as they are.
         passthrough: modules (and their submodules) that are neither isolated nor guarded.
-        isolate: modules that are executed per instance although they are installed packages.
+        isolate: modules that are executed per instance: installed packages, or modules of the user's that would be
+            shared.
+        shared: modules of the user's that are executed once and shared by all instances although `tiers` finds state
+            in them. That they hold none is the caller's promise.
         audit: install the process-wide audit hook that sees I/O below code that is passed through. It cannot be
             removed; outside of turns it costs about 0.1 us per audited event.
     """
@@ -75,15 +78,17 @@ class Sandbox:
         passthrough: Iterable[str] = (),
         isolate: Iterable[str] = (),
         *,
+        shared: Iterable[str] = (),
         audit: bool = True,
     ) -> None:
         if mode not in _MODES:
             raise ValueError(f"mode must be one of {', '.join(_MODES)}; got {mode!r}")
-        if isinstance(passthrough, str) or isinstance(isolate, str):
-            raise TypeError("passthrough and isolate take a list of module names, not one string")
+        if isinstance(passthrough, str) or isinstance(isolate, str) or isinstance(shared, str):
+            raise TypeError("passthrough, isolate and shared take a list of module names, not one string")
         self.mode: Mode = mode
         self._passed = frozenset(passthrough) | PASSED
         self._isolated = frozenset(isolate)
+        self._shared = frozenset(shared)
         self.importer = Importer(self)
         if mode != "off":
             if audit:
@@ -98,6 +103,14 @@ class Sandbox:
 
     def isolates(self, name: str) -> bool:
         return _listed(name, self._isolated)
+
+    def shared(self, name: str) -> bool:
+        return _listed(name, self._shared)
+
+    def tiers(self) -> dict[str, str]:
+        """The user's modules that are loaded so far: "shared", or why each is executed per instance."""
+        units = self.importer.units
+        return {name: self.importer.tiers.reason(units[name]) or "shared" for name in sorted(units)}
 
     def seen(self, run: Run, module: ModuleType) -> Any:
         return self.importer.seen(run, module)

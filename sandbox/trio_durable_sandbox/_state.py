@@ -26,6 +26,9 @@ get_run = current.get
 MARK = "__trio_durable_sandbox__"
 """A key in the `__builtins__` of sandboxed modules: a frame is the user's when its builtins hold it."""
 
+SHARED = "__trio_durable_sandbox_shared__"
+"""A further key in those of modules that are executed once and shared by all runs."""
+
 
 def active_run(api: str) -> Run:
     """The run that is executing, or a clear error: sandboxed code has no clock outside of one."""

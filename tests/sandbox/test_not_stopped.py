@@ -19,7 +19,7 @@ from trio_durable_sandbox import Sandbox
 HOLES = {
     "clock-in-library": ("import user_vendored\nreturn user_vendored.stamp() > 1.7e9 + 1e6", True),
     "entropy-in-library": ("import user_vendored\nreturn user_vendored.Model().id != user_vendored.Model().id", True),
-    "shared-state": ("import user_vendored\nuser_vendored.STATE.append(1)\nreturn user_vendored.STATE", [1]),
+    "shared-state": ("import user_vendored\nalias = user_vendored.STATE\nalias.append(1)\nreturn user_vendored.STATE", [1]),
     "members-by-introspection": (
         "import inspect, datetime\nreturn dict(inspect.getmembers(datetime.datetime))['now']().year > 2023",
         True,

@@ -1,0 +1,131 @@
+"""Whose an object is: what sandboxed code may change, and what other instances would see.
+
+Changing a module, class or function of the host's, of a library or of the shared tier is a violation. What is looked
+at is the object, at the moment of the change, so aliases do not matter; `_rewrite` says where the question is asked.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import sys
+import weakref
+from types import FunctionType, MappingProxyType, MethodType, ModuleType
+from typing import Any, NoReturn
+
+from ._policy import REMEDIES
+from ._standins import StandIn
+from ._state import MARK, SHARED, get_run, refuse
+
+_shared_types: weakref.WeakSet[type] = weakref.WeakSet()
+_OWNED = (type, ModuleType, FunctionType, MethodType, enum.Enum, property)
+_CONTAINERS = (
+    list, dict, set, bytearray, collections.deque, collections.OrderedDict, collections.defaultdict,
+    collections.Counter, collections.ChainMap, collections.UserDict, collections.UserList,
+)  # fmt: skip
+
+
+def share(module: ModuleType) -> None:
+    """Remember the classes of a module that has just been executed for all runs."""
+    _remember(vars(module), module.__name__)
+
+
+def _remember(names: Any, home: str) -> None:
+    for value in list(names.values()):
+        if isinstance(value, type) and value.__module__ is home and value not in _shared_types:
+            _shared_types.add(value)
+            _remember(vars(value), home)
+
+
+def is_shared_class(kind: type) -> bool:
+    """A class of the shared tier."""
+    return kind in _shared_types
+
+
+def others(obj: Any) -> str | None:
+    """What this object is called if other instances have the same one; None if changing it is the run's own affair."""
+    if isinstance(obj, ModuleType):
+        builtins = vars(obj).get("__builtins__", ())
+        return None if MARK in builtins and SHARED not in builtins else str(obj.__name__)
+    if isinstance(obj, type):
+        if obj in _shared_types:
+            return f"{obj.__module__}.{obj.__qualname__}"
+        home = sys.modules.get(obj.__module__)
+        foreign = home is not None and MARK not in vars(home).get("__builtins__", ())
+        return f"{obj.__module__}.{obj.__qualname__}" if foreign else None
+    if isinstance(obj, MethodType):
+        obj = obj.__func__
+    if isinstance(obj, FunctionType):
+        builtins = obj.__globals__.get("__builtins__", ())
+        own = MARK in builtins and (SHARED not in builtins or "<locals>" in obj.__qualname__)
+        # Functions that libraries make for user code (wrappers) cannot be told from their own.
+        made = "<locals>" in obj.__qualname__ or obj.__code__.co_filename.startswith("<")
+        return None if own or made else f"{obj.__module__}.{obj.__qualname__}"
+    if isinstance(obj, enum.Enum):
+        kind = type(obj)
+        return f"{kind.__module__}.{kind.__qualname__}.{obj._name_}" if others(kind) is not None else None
+    return None
+
+
+def mutable(obj: Any, /) -> Any:
+    """The owner of an attribute that sandboxed code assigns or deletes."""
+    if not isinstance(obj, _OWNED) or isinstance(obj, StandIn):
+        return obj
+    if type(obj) is property:
+        return obj
+    shared = others(obj)
+    if shared is None or get_run() is None:
+        return obj
+    return refuse(f"assignment to an attribute of {shared}", REMEDIES["shared"], lambda: obj)
+
+
+def changed(obj: Any, module: str, path: str, /) -> Any:
+    """An object found through an import of `module`, on which a method that changes it is about to be called."""
+    if not isinstance(obj, _CONTAINERS):
+        return obj
+    run = get_run()
+    if run is None or _is_own(run, module):
+        return obj
+    return refuse(f"a change of {path}", REMEDIES["shared"], lambda: obj)
+
+
+def _is_own(run: Any, module: str) -> bool:
+    while module:
+        found = run.modules.get(module)
+        if found is not None:
+            builtins = vars(found).get("__builtins__", ())
+            return MARK in builtins and SHARED not in builtins
+        module = module.rpartition(".")[0]
+    return False
+
+
+class SharedDict(dict[Any, Any]):
+    """A dict of a shared class or function (`__annotations__`, `model_config`) as sandboxed code sees it."""
+
+    __slots__ = ("_td_of",)
+
+    def __init__(self, contents: Any, of: str) -> None:
+        super().__init__(contents)
+        self._td_of = of
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return dict, (dict(self),)
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        refuse(f"a change of {self._td_of}", REMEDIES["shared"])
+        raise AssertionError("refuse raises where there is nothing to call")
+
+    __setitem__ = __delitem__ = __ior__ = update = pop = popitem = clear = setdefault = _refuse
+
+
+def dict_of(obj: Any, name: str, value: dict[str, Any]) -> Any:
+    """A dict that was read from a class or function: one that cannot be changed, if the owner is shared."""
+    if isinstance(obj, type | FunctionType) and others(obj) is not None:
+        return SharedDict(value, f"{obj.__module__}.{obj.__qualname__}.{name}")
+    return value
+
+
+def proxy_of(obj: type) -> Any:
+    """`vars()` of a shared class."""
+    kept = {key: dict_of(obj, key, value) if type(value) is dict else value for key, value in vars(obj).items()}
+    return MappingProxyType(kept)
