@@ -20,7 +20,7 @@ from trio_durable_sandbox._scan_source import scan_source as check_source
 
 from trio_durable.testing.environment import InstanceHandle, StuckError, TestEnvironment, open_test_environment
 from trio_durable.testing.fakes import ActivityCall
-from trio_durable.testing.histories import History, HistoryFormatError, load_history, replay_history
+from trio_durable.testing.histories import History, HistoryFormatError, fetch_history, load_history, replay_history
 from trio_durable.testing.pair import NeverAwaitedError, ReplayDisagreementError, TurnTooLongError
 from trio_durable.testing.script import DidNotEndError, Outcome, ScriptError, play
 
@@ -44,6 +44,7 @@ __all__ = [
     "TurnTooLongError",
     "check_paths",
     "check_source",
+    "fetch_history",
     "load_history",
     "open_test_environment",
     "play",

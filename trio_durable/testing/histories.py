@@ -22,15 +22,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from trio_durable._client import Client
 from trio_durable._core import clock
 from trio_durable._core import events as ev
 from trio_durable._core.events import Event
 from trio_durable._core.failures import FailureDetails
 from trio_durable._errors import DurableError, NonDeterminismError
+from trio_durable._wire import calls
 from trio_durable._worker.serve import Worker
 from trio_durable.testing.pair import check_history
 
-__all__ = ["FORMAT", "History", "load_history", "replay_history"]
+__all__ = ["FORMAT", "History", "fetch_history", "load_history", "replay_history"]
 
 FORMAT = "trio-durable history 1"
 
@@ -110,6 +112,12 @@ def load_history(path: str | os.PathLike[str]) -> History:
         return History.from_json(Path(path).read_text(encoding="utf-8"))
     except HistoryFormatError as error:
         raise HistoryFormatError(f"{os.fspath(path)}: {error}") from error
+
+
+async def fetch_history(client: Client, instance_id: str) -> History:
+    """The history of an instance of any sidecar, for `save`; raises what the client's methods raise."""
+    response = await client._call("get_instance_history", calls.history(instance_id), instance_id)
+    return History.of(calls.history_events(response), instance_id)
 
 
 def replay_history(

@@ -1,6 +1,9 @@
 """The command line: `trio-durable <command>`, also `python -m trio_durable <command>`.
 
     sidecar    serve a sidecar on a port, kept in a SQLite file
+    history    show or export what an instance has been through
+    replay     replay exported histories with today's code
+    check      find what is not deterministic, without running it
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from functools import partial
 import trio
 
 from trio_durable import DurableError
+from trio_durable._cli import prove
 from trio_durable.sidecar import open_sidecar
 
 __all__ = ["main"]
@@ -23,6 +27,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (0 done, 1 failed, 2 wrong usage)."""
     options = _parser().parse_args(arguments)
+    if options.run is not None:
+        return int(options.run(options))
     level = logging.DEBUG if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
@@ -42,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="trio-durable", description="Durable orchestrations on Trio.")
+    parser.set_defaults(run=None)
     commands = parser.add_subparsers(required=True, metavar="command")
     sidecar = commands.add_parser(
         "sidecar",
@@ -55,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         "--max-message", type=int, default=None, metavar="BYTES", help="refuse longer requests (default: no limit)"
     )
     sidecar.add_argument("-v", "--verbose", action="store_true", help="log what happens to standard error")
+    prove.add_commands(commands)
     return parser
 
 

@@ -1,0 +1,93 @@
+"""The commands `trio-durable history`, `replay` and `check`, with the exit status that CI reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import trio
+
+from tests.testing import shop
+from tests.testing.conftest import shop_worker
+from tests.testing.record import FOLDER
+from trio_durable import Client, Worker
+from trio_durable._cli import main
+from trio_durable.sidecar import open_sidecar
+from trio_durable.testing import History, fetch_history, load_history, replay_history
+
+
+@pytest.fixture(autouse=True)
+def path(monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+async def test_a_history_goes_from_a_sidecar_to_a_file_and_is_replayed(tmp_path, capsys):
+    async with open_sidecar() as sidecar:
+        address = await sidecar.serve()
+        worker = Worker(sidecar.channel())
+        worker.add_orchestrator(shop.fulfil_all)
+        worker.add_orchestrator(shop.quick)
+        worker.add_activity(shop.ship)
+        async with trio.open_nursery() as nursery, Client(sidecar.channel()) as client:
+            await nursery.start(worker.serve)
+            instance_id = await client.schedule_new_orchestration(shop.fulfil_all, input=2)
+            await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            status = await trio.to_thread.run_sync(main, ["history", instance_id, "--json", "--address", address])
+            exported = capsys.readouterr().out
+            assert status == 0
+            assert await trio.to_thread.run_sync(main, ["history", instance_id, "--address", address]) == 0
+            shown = capsys.readouterr().out
+            assert await trio.to_thread.run_sync(main, ["history", "nobody", "--json", "--address", address]) == 1
+            fetched = await fetch_history(client, instance_id)
+            nursery.cancel_scope.cancel()
+    assert "ChildCreated quick" in shown
+    assert History.from_json(exported) == fetched.without_stack_traces()
+    path = tmp_path / "one.json"
+    path.write_text(exported)
+    replay_history(load_history(path), worker=shop_worker())
+    assert main(["replay", "tests.testing.shop", str(path)]) == 0
+    assert "1 of 1 histories agree" in capsys.readouterr().out
+
+
+def test_replay_says_what_disagrees(tmp_path, capsys):
+    flow = tmp_path / "changed_shop.py"
+    flow.write_text("async def fulfil(ctx, order):\n    return await ctx.call_activity('charge', input=1)\n")
+    assert main(["replay", str(flow), str(FOLDER / "order-approved.json")]) == 1
+    said = capsys.readouterr().out
+    assert "- expected (history): #1 call activity 'reserve'" in said
+    assert "0 of 1 histories agree" in said
+
+
+def test_replay_of_a_folder(capsys):
+    assert main(["replay", "tests.testing.shop", str(FOLDER)]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "tests.testing.nothing", "x.json"],
+        ["replay", "no/such/file.py", "x.json"],
+        ["replay", "tests.testing.shop", "no-such.json"],
+        ["check", "no/such/folder"],
+    ],
+)
+def test_wrong_usage(arguments, capsys):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("trio-durable: ")
+
+
+def test_replay_of_an_empty_folder(tmp_path):
+    assert main(["replay", "tests.testing.shop", str(tmp_path)]) == 2
+
+
+def test_check(tmp_path, capsys):
+    flow = tmp_path / "flow.py"
+    flow.write_text("import os\nasync def main(ctx):\n    await ctx.call_activity('x', input=os.getpid())\n")
+    assert main(["check", str(flow)]) == 1
+    assert "flow.py:3:40: TD1 os.getpid is not deterministic. Instead: ask in an activity" in capsys.readouterr().out
+    assert main(["check", str(tmp_path), "--format", "sarif"]) == 1
+    assert json.loads(capsys.readouterr().out)["version"] == "2.1.0"
+    flow.write_text("async def main(ctx):\n    return await ctx.call_activity('x')\n")
+    assert main(["check", str(tmp_path), "--sandbox", "off"]) == 0
+    assert capsys.readouterr().out == ""
