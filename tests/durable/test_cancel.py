@@ -1,0 +1,113 @@
+"""Graceful cancel, end to end on the embedded sidecar."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from trio_durable import Client, OrchestrationStatus, TaskFailedError, Worker
+from trio_durable.sidecar import open_sidecar
+
+ORDER = []
+
+
+async def refund(ctx, order: str) -> str:
+    ORDER.append(f"refunded {order}")
+    return order
+
+
+async def cleans_up(ctx, order: str) -> str:
+    try:
+        await ctx.wait_for_external_event("shipped")
+    finally:
+        await ctx.call_activity(refund, input="never")  # a call in a cancelled scope takes no id
+        raise AssertionError("not reached")
+
+
+async def cleans_up_shielded(ctx, order: str) -> str:
+    try:
+        await ctx.wait_for_external_event("shipped")
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(0.01)
+            await ctx.call_activity(refund, input=order)
+
+
+async def answers(ctx, order: str) -> str:
+    try:
+        await ctx.wait_for_external_event("shipped")
+    except trio.Cancelled as error:
+        return f"stopped: {error.reason}"
+
+
+async def parent(ctx, order: str) -> str:
+    try:
+        return await ctx.call_child_orchestrator(cleans_up_shielded, input=order, instance_id=f"child-{order}")
+    except TaskFailedError as error:
+        return "child was cancelled: " + str("Cancelled" in error.details.error_type)
+
+
+def generator(ctx, order: str):
+    try:
+        yield ctx.wait_for_external_event("shipped")
+    finally:
+        ORDER.append("generator ended")
+
+
+@pytest.fixture
+async def client():
+    ORDER.clear()
+    async with open_sidecar(":memory:") as sidecar:
+        worker = Worker(sidecar.channel())
+        for function in (cleans_up, cleans_up_shielded, answers, parent, generator):
+            worker.add_orchestrator(function)
+        worker.add_activity(refund)
+        async with trio.open_nursery() as nursery, Client(sidecar.channel()) as client:
+            await nursery.start(worker.serve)
+            yield client
+            nursery.cancel_scope.cancel()
+
+
+async def run(client, function, order, *, cancel=None, reason=None):
+    instance = await client.schedule_new_orchestration(function, input=order)
+    await client.wait_for_orchestration_start(instance)
+    await client.cancel_orchestration(cancel or instance, reason=reason)
+    return await client.wait_for_orchestration_completion(instance, timeout=20)
+
+
+async def test_shielded_cleanup_runs_durably(client):
+    state = await run(client, cleans_up_shielded, "o1", reason="customer left")
+    assert state.runtime_status is OrchestrationStatus.CANCELED
+    assert "customer left" in state.failure_details.error_message
+    assert ORDER == ["refunded o1"]
+    assert state.is_complete
+    state.raise_if_failed()  # it did not fail
+
+
+async def test_unshielded_cleanup_meets_the_cancellation_again(client):
+    state = await run(client, cleans_up, "o2")
+    assert state.runtime_status is OrchestrationStatus.CANCELED
+    assert ORDER == []
+
+
+async def test_code_may_answer_instead(client):
+    state = await run(client, answers, "o3", reason="why not")
+    assert state.runtime_status is OrchestrationStatus.COMPLETED
+    assert state.get_output() == "stopped: why not"
+
+
+async def test_a_generator_is_cancelled_where_it_waits(client):
+    state = await run(client, generator, "o4")
+    assert state.runtime_status is OrchestrationStatus.CANCELED
+
+
+async def test_a_cancelled_child_fails_its_parents_wait(client):
+    instance = await client.schedule_new_orchestration(parent, input="o5")
+    with trio.fail_after(20):
+        while await client.get_orchestration_state("child-o5") is None:
+            await trio.lowlevel.checkpoint()
+        await client.wait_for_orchestration_start("child-o5")
+        await client.cancel_orchestration("child-o5")
+        state = await client.wait_for_orchestration_completion(instance)
+    assert state.get_output() == "child was cancelled: True"
+    assert ORDER == ["refunded o5"]
