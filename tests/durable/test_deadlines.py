@@ -1,4 +1,4 @@
-"""Deadlines as durable timers, rule by rule (the numbers are those of deadlines.py's header), and what goes with them."""
+"""Deadlines as durable timers, rule by rule (the numbers are those of deadlines.py's header)."""
 
 from __future__ import annotations
 
@@ -64,9 +64,8 @@ def test_rule_1_a_block_that_is_left_makes_no_timer(script):
             pass
         with trio.fail_after(5):
             await trio.lowlevel.checkpoint()
-        with trio.move_on_after(float("inf")):
-            with trio.CancelScope(deadline=clock.FOREVER):
-                await call(r, "a")
+        with trio.move_on_after(float("inf")), trio.CancelScope(deadline=clock.FOREVER):
+            await call(r, "a")
 
     assert made(script(main).start()) == [(1, "a")]
 

@@ -1,7 +1,7 @@
 """Random structured programs: nested nurseries, scopes, shields, sleeps, raises, cancels, channels and events.
 
-A program is a tree of statements that one interpreter runs, on real Trio with several scheduler seeds and on the durable
-Trio.  Where real Trio gives one trace, it must be ours; where it gives several, ours must be among them.
+A program is a tree of statements that one interpreter runs, on real Trio with several scheduler seeds and on the
+durable Trio.  Where real Trio gives one trace, it must be ours; where it gives several, ours must be among them.
 """
 
 from __future__ import annotations

@@ -1,0 +1,421 @@
+"""What the context's calls return, inside cancel scopes: rules 2 and 3 of futures.py; and what a disposal does."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from datetime import timedelta
+
+import pytest
+
+from tests.core.conftest import SECOND, identity
+from tests.durable.kit import DURABLE_TRIO as trio
+from tests.durable.test_deadlines import TrioScript
+from trio_durable._core import events as ev
+from trio_durable._core.actions import CreateTimer, ScheduleTask
+from trio_durable._core.futures import when_all, when_any
+from trio_durable._core.replay import CANCEL_EVENT
+from trio_durable._core.retry import RetryPolicy
+from trio_durable._errors import TaskFailedError
+
+
+@pytest.fixture(params=[False, True], ids=["warm", "crash"])
+def script(request):
+    made = []
+
+    def make(main):
+        made.append(TrioScript(main, crash=request.param))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.replay.close()
+
+
+def call(replay, name, **kw):
+    return replay.call_activity(name, None, identity, **kw)
+
+
+def names(outcome):
+    return [a.name if isinstance(a, ScheduleTask) else type(a).__name__ for a in outcome.actions]
+
+
+def test_a_call_in_a_cancelled_scope_takes_no_id(script):
+    async def main(r):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            call(r, "never")
+            r.create_timer(r.now + SECOND)
+            r.wait_for_event("never", identity)
+            await call(r, "never either")
+        return await call(r, "first")
+
+    s = script(main)
+    outcome = s.start()
+    assert [(a.id, a.name) for a in outcome.actions] == [(1, "first")]
+
+
+def test_it_is_asked_for_by_the_first_await_that_is_not_cancelled(script):
+    async def main(r):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            put_off = call(r, "put off")
+            both = when_all([put_off, call(r, "too")])
+            with trio.CancelScope(shield=True):
+                return ",".join(await both) + await put_off
+
+    s = script(main)
+    assert names(s.start()) == ["put off", "too"]
+    s.turn(s.done(2, "2"), s.done(1, "1"))
+    assert s.completion.result == "1,21"
+
+
+def test_a_late_result_is_dropped(script):
+    async def main(r):
+        with trio.move_on_after(5):
+            await call(r, "slow")
+        return await call(r, "next")
+
+    s = script(main)
+    s.start()
+    assert names(s.turn(s.fired(2))) == ["next"]
+    assert names(s.turn(s.done(1, "late"))) == []
+    s.turn(s.done(3, "in time"))
+    assert s.completion.result == "in time"
+
+
+def test_a_cancelled_event_wait_takes_no_event(script):
+    async def main(r):
+        with trio.move_on_after(5):
+            await r.wait_for_event("e", identity)
+        await call(r, "a")
+        return await r.wait_for_event("e", identity)
+
+    s = script(main)
+    s.start()
+    s.turn(s.fired(2))
+    s.turn(s.raised("e", "for the second wait"))
+    s.turn(s.done(3))
+    assert s.completion.result == "for the second wait"
+
+
+def test_a_cancelled_event_wait_may_be_awaited_again(script):
+    async def main(r):
+        approved = r.wait_for_event("approved", identity)
+        reminders = 0
+        while True:
+            with trio.move_on_after(5):
+                return f"{await approved} after {reminders}"
+            await call(r, "remind")
+            reminders += 1
+
+    s = script(main)
+    s.start()
+    for timer, task in ((2, 3), (4, 5)):
+        assert names(s.turn(s.fired(timer))) == ["remind"]
+        s.turn(s.done(task))
+    s.turn(s.raised("approved", "yes"))
+    assert s.completion.result == "yes after 2"
+
+
+def test_an_event_that_came_while_nobody_waited_is_taken_on_the_return(script):
+    async def main(r):
+        approved = r.wait_for_event("approved", identity)
+        with trio.move_on_after(5):
+            return await approved
+        await call(r, "remind")
+        return await approved
+
+    s = script(main)
+    s.start()
+    s.turn(s.fired(2))
+    s.turn(s.raised("approved", "meanwhile"))
+    s.turn(s.done(3))
+    assert s.completion.result == "meanwhile"
+
+
+RETRY = RetryPolicy(first_retry_interval=timedelta(seconds=1), max_number_of_attempts=5)
+
+
+def test_nothing_is_tried_again_when_nobody_waits(script):
+    async def main(r):
+        with trio.move_on_after(5):
+            await call(r, "flaky", retry=RETRY)
+        await r.wait_for_event("end", identity)
+
+    s = script(main)
+    s.start()
+    s.turn(s.fired(2))
+    assert names(s.turn(s.failed(1))) == []
+
+
+def test_it_is_tried_again_when_somebody_waits_again(script):
+    async def main(r):
+        flaky = call(r, "flaky", retry=RETRY)
+        with trio.move_on_after(5):
+            await flaky
+        await call(r, "a")
+        return await flaky
+
+    s = script(main)
+    s.start()
+    s.turn(s.fired(2))
+    s.turn(s.failed(1))
+    (timer,) = s.turn(s.done(3)).actions
+    assert isinstance(timer, CreateTimer)
+    assert timer.name == "flaky-retry"
+    assert names(s.turn(s.fired(4))) == ["flaky"]
+    s.turn(s.done(5, "at last"))
+    assert s.completion.result == "at last"
+
+
+def test_a_retry_timer_that_fires_when_nobody_waits_does_nothing(script):
+    async def main(r):
+        with trio.move_on_after(5):
+            await call(r, "flaky", retry=RETRY)
+        await r.wait_for_event("end", identity)
+
+    s = script(main)
+    s.start()
+    s.turn(s.failed(1))
+    s.turn(s.fired(2))
+    assert names(s.turn(s.fired(3))) == []
+
+
+def test_a_coroutine_is_cancelled_with_the_wait_for_it(script):
+    log = []
+
+    async def main(r):
+        log.clear()
+
+        async def work():
+            try:
+                await call(r, "work")
+            finally:
+                log.append("work ended")
+
+        with trio.move_on_after(5):
+            await when_any([r.spawn(work(), "work"), r.wait_for_event("e", identity)])
+        await trio.lowlevel.checkpoint()
+        return ",".join(log)
+
+    s = script(main)
+    s.start()
+    number = next(a.id for a in s.turns[0].actions if isinstance(a, CreateTimer) and a.origin.value == "")
+    s.turn(s.fired(number))
+    assert s.completion.result == "work ended"
+
+
+def test_cancelling_one_of_two_waiters_leaves_the_other(script):
+    async def main(r):
+        shared = call(r, "shared", retry=RETRY)
+
+        async def impatient():
+            with trio.move_on_after(5):
+                await shared
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(impatient)
+            return await shared
+
+    s = script(main)
+    s.start()
+    s.turn(s.fired(2))
+    assert names(s.turn(s.failed(1))) == ["CreateTimer"]
+
+
+def test_racing_calls_in_a_nursery(script):
+    async def main(r):
+        async def racer(name):
+            winners.append(await call(r, name))
+            nursery.cancel_scope.cancel()
+
+        winners = []
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                for name in "abc":
+                    nursery.start_soon(racer, name)
+        return ",".join(winners)
+
+    s = script(main)
+    assert names(s.start()) == ["a", "b", "c", "CreateTimer"]
+    s.turn(s.done(2, "B"), s.done(1, "A"))
+    assert s.completion.result == "B"
+
+
+def test_the_contexts_call_may_be_started_itself(script):
+    async def main(r):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call, r, "a")
+            nursery.start_soon(call, r, "b")
+        return "both"
+
+    s = script(main)
+    assert names(s.start()) == ["a", "b"]
+    s.turn(s.done(2))
+    s.turn(s.done(1))
+    assert s.completion.result == "both"
+
+
+def test_failed_calls_come_out_as_a_group(script):
+    async def main(r):
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(call, r, "a")
+                nursery.start_soon(call, r, "b")
+        except* TaskFailedError as group:
+            (error,) = group.exceptions
+            found.append(error.details.error_message)
+        return "".join(found[-1:])
+
+    found = []
+    s = script(main)
+    s.start()
+    s.turn(s.failed(2, "ValueError", "b is broken"))
+    assert s.completion.result == "b is broken"
+
+
+# -- graceful cancel ------------------------------------------------------------------------------------------------------
+
+
+def cancel(s, reason='"enough"'):
+    return s.raised(CANCEL_EVENT.upper(), reason)
+
+
+def test_cancelling_runs_shielded_cleanup_and_ends_as_canceled(script):
+    async def main(r):
+        try:
+            await call(r, "long")
+        finally:
+            with trio.move_on_after(30, shield=True):
+                await call(r, "clean up")
+
+    s = script(main)
+    s.start()
+    assert names(s.turn(cancel(s))) == ["clean up", "CreateTimer"]
+    s.turn(s.done(2))
+    assert s.completion.status is ev.Status.CANCELED
+    assert "enough" in s.completion.failure.error_message
+
+
+def test_a_late_answer_after_a_cancel_changes_nothing(script):
+    async def main(r):
+        try:
+            await call(r, "long")
+        except trio.Cancelled as error:
+            with trio.CancelScope(shield=True):
+                await call(r, "clean up")
+            return error.reason
+
+    s = script(main)
+    s.start()
+    s.turn(cancel(s), s.done(1, "late"))
+    s.turn(s.done(2))
+    assert (s.completion.status, s.completion.result) == (ev.Status.COMPLETED, "enough")
+
+
+def test_an_error_during_cleanup_fails_the_instance(script):
+    async def main(r):
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(call, r, "a")
+        finally:
+            raise KeyError("cleanup")
+
+    s = script(main)
+    s.start()
+    s.turn(cancel(s))
+    assert s.completion.status is ev.Status.FAILED
+
+
+def test_a_cancel_of_everything_in_a_nursery_is_no_group(script):
+    async def main(r):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call, r, "a")
+            nursery.start_soon(call, r, "b")
+
+    s = script(main)
+    s.start()
+    s.turn(cancel(s, None))
+    assert s.completion.status is ev.Status.CANCELED
+
+
+def test_a_cancel_before_the_code_starts_waiting(script):
+    async def main(r):
+        await call(r, "a")
+
+    s = script(main)
+    s.turn(ev.ExecutionStarted(-1, s.now, "main", None, "i", "e1"), cancel(s))
+    assert s.completion.status is ev.Status.CANCELED
+
+
+# -- eviction -------------------------------------------------------------------------------------------------------------
+
+
+def test_disposing_runs_every_finally_here_and_asks_for_nothing():
+    log = []
+
+    async def main(r):
+        async def numbers():
+            try:
+                while True:
+                    await trio.sleep(1)
+                    yield 1
+            finally:
+                await trio.sleep(1)
+                log.append("never: it awaited")
+
+        async def child(name):
+            try:
+                async for _ in numbers():
+                    await call(r, name)
+            finally:
+                log.append((name, trio.current_time()))
+                with trio.CancelScope(shield=True):
+                    nursery.start_soon(child, "started in a cleanup")
+                    await call(r, "cleanup")
+
+        async with trio.open_nursery() as nursery:
+            for name in "ab":
+                nursery.start_soon(child, name)
+
+    s = TrioScript(main)
+    s.start()
+    before = [*s.turn(s.fired(1), s.fired(2)).actions]
+    unraisable = []
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable.append
+    try:
+        s.replay.close()
+        assert [name for name, _ in log[:2]] == ["b", "a"]
+        assert s.replay.turn([], []).actions == before
+        assert s.replay.scheduler.live == 0
+        del s, main
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
+    assert [str(each.exc_value) for each in unraisable] == []
+
+
+def test_an_abandoned_generator_is_not_left_to_the_collector():
+    """Its finally block runs at the disposal: when a collector would have run it is not the same on every replay."""
+    log = []
+
+    async def main(r):
+        async def numbers():
+            try:
+                yield 1
+                yield 2
+            finally:
+                log.append("closed")
+
+        async for _ in numbers():
+            break
+        gc.collect()
+        log.append("after")
+        await call(r, "a")
+
+    s = TrioScript(main)
+    s.start()
+    assert log == ["after"]
+    s.replay.close()
+    assert log == ["after", "closed"]
