@@ -4,6 +4,7 @@ from trio_durable_sandbox import SandboxViolationError
 
 from trio_durable._blocking import BlockingClient
 from trio_durable._client import Client, HistoryEvent, OrchestrationState, ReuseIdAction, ReuseIdPolicy
+from trio_durable._converter import JsonConverter
 from trio_durable._core.events import Status as OrchestrationStatus
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.futures import DurableFuture, when_all, when_any
@@ -41,6 +42,7 @@ __all__ = [
     "ExecutionInfo",
     "FailureDetails",
     "HistoryEvent",
+    "JsonConverter",
     "NonDeterminismError",
     "NonRetryableError",
     "NotFoundError",

@@ -4,17 +4,25 @@ Plain JSON on the wire, no marker fields: what an activity in another language s
 itself.  Decoding is directed by type hints and done by msgspec, which knows dataclasses, NamedTuple, TypedDict, enums,
 datetime, UUID, Decimal, bytes (base64), Literal and unions.  Without a hint a payload decodes to what JSON holds: dict,
 list, str, int, float, bool, None.
+
+Earlier Python SDKs marked objects with a field of their own.  Such payloads are still read: to the type that is asked
+for, or, as those SDKs did, to a SimpleNamespace.  None are written.
 """
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 
 from trio_durable._errors import PayloadError
+from trio_durable.abc import Converter
 
 __all__ = ["JsonConverter", "decode", "encode"]
+
+#: The field by which earlier SDKs marked what was an object.
+_MARKER = "__durabletask_autoobject__"
 
 #: How much of an offending payload an error message shows.
 _SHOWN = 120
@@ -41,7 +49,13 @@ class JsonConverter:
             value = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError) as error:
             raise PayloadError(f"not valid JSON: {error}; got {_shorten(text)}") from error
-        if wanted is None or wanted is Any or wanted is object:
+        typed = not (wanted is None or wanted is Any or wanted is object)
+        if _MARKER in text:
+            value = _unmark(value, keep_objects=not typed)
+            if typed and isinstance(value, dict) and hasattr(wanted, "_fields"):
+                # Theirs were named tuples written as objects; ours are arrays.
+                value = [value[name] for name in wanted._fields if name in value]
+        if not typed:
             return value
         try:
             return msgspec.convert(value, wanted, dec_hook=_decode_other)
@@ -54,17 +68,19 @@ class JsonConverter:
             ) from error
 
 
-def encode(converter: Any, value: object) -> str | None:
+def encode(converter: Converter, value: object) -> str | None:
     """The payload of `value`: None is the absent payload, everything else (0, "", False, [] too) is JSON text."""
     return None if value is None else converter.to_json(value)
 
 
-def decode(converter: Any, payload: str | None, wanted: Any = None) -> Any:
+def decode(converter: Converter, payload: str | None, wanted: Any = None) -> Any:
     """The value of `payload`.  An absent or empty one is None, which is how peers write "no value"."""
     return None if not payload else converter.from_json(payload, wanted)
 
 
 def _encode_other(value: object) -> object:
+    if isinstance(value, SimpleNamespace):
+        return vars(value)
     dump = getattr(value, "model_dump", None)
     if callable(dump):  # pydantic, which need not be installed
         return dump(mode="json")
@@ -79,6 +95,17 @@ def _decode_other(wanted: type, value: object) -> object:
         f"there is no rule for making a {_type_name(wanted)} from JSON (a dataclass would have one; a converter of "
         "your own could)"
     )
+
+
+def _unmark(value: Any, *, keep_objects: bool) -> Any:
+    """`value` without markers; what was marked as a SimpleNamespace, or as a plain dict."""
+    if isinstance(value, list):
+        return [_unmark(each, keep_objects=keep_objects) for each in value]
+    if not isinstance(value, dict):
+        return value
+    plain = {name: _unmark(each, keep_objects=keep_objects) for name, each in value.items()}
+    marked = plain.pop(_MARKER, False)
+    return SimpleNamespace(**plain) if marked and keep_objects else plain
 
 
 def _type_name(wanted: Any) -> str:

@@ -1,5 +1,7 @@
 """What users may implement.
 
+`Converter` turns values into payloads and back; give one to the worker and to the client.
+
 `Store` is where a sidecar keeps its instances.  It knows nothing of the protocol: every payload is opaque bytes, and
 the changes of one commit are a list of plain records, to be made durable together or not at all.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 __all__ = [
     "AddActivity",
@@ -17,6 +19,7 @@ __all__ = [
     "AppendHistory",
     "Change",
     "ClearExecution",
+    "Converter",
     "CreateInstance",
     "DeleteInstance",
     "RemoveActivity",
@@ -30,6 +33,23 @@ __all__ = [
     "TakeInbox",
     "UpdateInstance",
 ]
+
+
+class Converter(Protocol):
+    """How values become payloads, JSON text, and payloads values.
+
+    Workers and clients of one task hub need converters that understand each other.  `trio_durable.JsonConverter` is the
+    one they have if they are given none; one that encrypts or compresses wraps it (see `examples/encrypted.py`).  None is the absent payload and never gets here.  Both methods raise `trio_durable.PayloadError` for what they cannot
+    do.
+    """
+
+    def to_json(self, value: object) -> str:
+        """`value` as JSON text.  It need not be the same text each time."""
+        ...
+
+    def from_json(self, text: str, wanted: Any = None) -> Any:
+        """The value in `text`; as a `wanted` (a type hint) if one is given."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

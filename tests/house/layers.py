@@ -87,7 +87,7 @@ ROOMS: dict[str, Room] = {
     "trio_durable._worker": Room(
         ours=_set(
             "trio_durable._core trio_durable._durable trio_durable._wire trio_durable._rpc trio_durable._converter "
-            "trio_durable._errors trio_durable._portal trio_durable_sandbox"
+            "trio_durable.abc trio_durable._errors trio_durable._portal trio_durable_sandbox"
         ),
         third=_set("trio"),
     ),
@@ -96,7 +96,8 @@ ROOMS: dict[str, Room] = {
     "trio_durable._blocking": Room(ours=_set("trio_durable._client trio_durable._portal")),
     "trio_durable._client": Room(
         ours=_set(
-            "trio_durable._core trio_durable._wire trio_durable._rpc trio_durable._converter trio_durable._errors"
+            "trio_durable._core trio_durable._wire trio_durable._rpc trio_durable._converter trio_durable._errors "
+            "trio_durable.abc"
         ),
         third=_set("trio"),
     ),

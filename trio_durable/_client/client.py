@@ -31,6 +31,7 @@ from trio_durable._errors import (
 from trio_durable._rpc import GRPCError, RpcStatus, Stub, channel_settings, default_address, open_channel
 from trio_durable._wire import calls
 from trio_durable._wire.states import CreateInstance, InstanceState, create_to_pb, state_from_response
+from trio_durable.abc import Converter
 
 __all__ = ["UNSET", "Client", "ReuseIdAction", "ReuseIdPolicy"]
 
@@ -86,10 +87,10 @@ class Client:
     """
 
     def __init__(
-        self, target: Any = None, *, converter: Any = None, channel_options: dict[str, Any] | None = None
+        self, target: Any = None, *, converter: Converter | None = None, channel_options: dict[str, Any] | None = None
     ) -> None:
         self._target: Any = default_address() if target is None else target
-        self._converter = converter if converter is not None else JsonConverter()
+        self._converter: Converter = converter if converter is not None else JsonConverter()
         self._channel_options = channel_settings(channel_options)
         self._stack = AsyncExitStack()
         self._stub: Any = None

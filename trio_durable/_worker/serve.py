@@ -44,6 +44,7 @@ from trio_durable._wire.work import read_work_item
 from trio_durable._worker.activity import ActivityRunner
 from trio_durable._worker.registry import Registry
 from trio_durable._worker.turn import TurnRunner
+from trio_durable.abc import Converter
 
 __all__ = ["Worker"]
 
@@ -85,7 +86,7 @@ class Worker:
         max_cached_instances: int = 1000,
         sandbox: Literal["strict", "best_effort", "off"] = "strict",
         passthrough: tuple[str, ...] = (),
-        converter: Any = None,
+        converter: Converter | None = None,
         drain_seconds: float = 10.0,
         channel_options: dict[str, Any] | None = None,
     ) -> None:
@@ -96,7 +97,7 @@ class Worker:
         self._drain_seconds = drain_seconds
         self._limit = max_concurrent_activities
         self._mode = sandbox
-        self._converter = converter if converter is not None else JsonConverter()
+        self._converter: Converter = converter if converter is not None else JsonConverter()
         self._registry = Registry()
         self._sandbox = Sandbox(mode=sandbox, passthrough=passthrough)
         for module, facade in FACADES.items():

@@ -28,7 +28,8 @@ class Sidecar:
     """An open sidecar; `open_sidecar` makes it."""
 
     def __init__(self, service: Callable[[str], MessageService], engine: Engine, nursery: trio.Nursery) -> None:
-        self._service = service
+        self._service_of = service
+        self._service = service("")
         self._engine = engine
         self._nursery = nursery
 
@@ -43,7 +44,7 @@ class Sidecar:
         app_id: the app that speaks through it.  Its workers get that app's work only, and what its clients start is its
         own; `call_activity(..., app_id="other")` reaches another's.  Instance ids are shared by all apps.
         """
-        return MemoryChannel([self._service(app_id)])
+        return MemoryChannel([self._service_of(app_id) if app_id else self._service])
 
     async def serve(
         self,
@@ -62,7 +63,7 @@ class Sidecar:
 
         Raises OSError if the address cannot be bound.
         """
-        services = [self._service(app_id)]
+        services = [self._service_of(app_id) if app_id else self._service]
         bound = await self._nursery.start(
             partial(serve, services, host=host, port=port, ssl=ssl, max_receive_message_length=max_message_length)
         )
