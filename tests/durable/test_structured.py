@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.durable.kit import Log, durable_run, real_trace, show
 
 FIRST_SEEDS = 6
-MORE_SEEDS = 150
+#: A racing program's traces may be rare (one in a hundred seeds and less): this many are tried before it counts as none.
+MORE_SEEDS = 2000
 
 times = st.integers(0, 40).map(lambda eighths: eighths / 8)
 
@@ -155,11 +156,13 @@ def test_random_programs_give_a_trace_of_trios(tree):
     program = runnable(tree)
     run = durable_run(program)
     seen = {real_trace(program, seed) for seed in range(FIRST_SEEDS)}
-    if run.trace not in seen:
-        seen |= {real_trace(program, seed) for seed in range(FIRST_SEEDS, MORE_SEEDS)}
+    for seed in range(FIRST_SEEDS, MORE_SEEDS):
+        if run.trace in seen:
+            break
+        seen.add(real_trace(program, seed))
         # A program with this many orders has more than we can look at.
-        assume(len(seen) < MORE_SEEDS // 3)
-        assert run.trace in seen
+        assume(len(seen) < 200)
+    assert run.trace in seen
     cold = durable_run(program, crash=True)
     assert cold.trace == run.trace
     assert cold.actions == run.actions

@@ -275,7 +275,7 @@ def test_failed_calls_come_out_as_a_group(script):
     assert s.completion.result == "b is broken"
 
 
-# -- graceful cancel ------------------------------------------------------------------------------------------------------
+# -- graceful cancel -------------------------------------------------------------------------------------------------
 
 
 def cancel(s, reason='"enough"'):
@@ -349,7 +349,7 @@ def test_a_cancel_before_the_code_starts_waiting(script):
     assert s.completion.status is ev.Status.CANCELED
 
 
-# -- eviction -------------------------------------------------------------------------------------------------------------
+# -- eviction --------------------------------------------------------------------------------------------------------
 
 
 def test_disposing_runs_every_finally_here_and_asks_for_nothing():
