@@ -25,7 +25,7 @@ GO_SIDECAR := github.com/dapr/durabletask-go@v0.14.0
 # Whatever environment is active in the calling shell is none of ours.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help demo test test-all lint types bench peers sidecar-go check-generated wheel ci clean
+.PHONY: help demo test fuzz test-all lint types bench bench-sandbox peers sidecar-go check-generated wheel ci clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,9 @@ test-all:  ## the tests in every Python of this machine
 	  $(MAKE) test PYTHON="$$python" PYTHON_VERSION="$$version" </dev/null; \
 	done
 
+fuzz: $(VENV)/.made-test  ## more than 50,000 random programs and histories through the engine (about ten minutes)
+	@$(BIN)/python -m pytest tests/testing/test_fuzz.py --hypothesis-profile=fuzz --hypothesis-show-statistics --timeout=0 $(ARGS)
+
 lint: $(VENV)/.made-lint  ## ruff
 	@$(BIN)/python -m ruff check .
 
@@ -56,6 +59,10 @@ check-generated: $(VENV)/.made-generate  ## fail where what proto/generate.py ma
 bench: $(VENV)/.made-test  ## the benchmarks: ratios against peers, in one run
 	@$(MAKE) peers || true
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-sandbox: $(VENV)/.made-bare  ## the sandbox beside Temporal's: every target with PASS or FAIL
+	@$(BIN)/python -m tests.peers temporalio || true
+	@$(BIN)/python benchmarks/bench_sandbox.py $(ARGS)
 
 peers: $(VENV)/.made-bare  ## the environments of the peers that tests compare with
 	@$(BIN)/python -m tests.peers

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests.testing import shop
 from trio_durable import Worker
+
+# `make fuzz`: six tests of 9,000 examples each. The default profile is small enough for every run of the suite.
+settings.register_profile("fuzz", max_examples=9_000, deadline=None, print_blob=True)
 
 
 @pytest.fixture

@@ -1,0 +1,182 @@
+"""Our own engine under the kit: random programs, run through everything that `replays` can do to them.
+
+The default profile is small.  `make fuzz` runs the profile `fuzz`: more than 50,000 examples.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.testing import programs, shop
+from tests.testing.conftest import shop_worker
+from trio_durable import OrchestrationStatus, Worker
+from trio_durable._core import events as ev
+from trio_durable.testing import play, replays, strategies
+from trio_durable.testing.pair import Pair
+
+SECONDS = st.integers(0, 3)
+NAMES = st.sampled_from(["a", "A", "b"])
+LEAVES = st.one_of(
+    st.tuples(st.just("call"), st.integers(0, 9)),
+    st.tuples(st.just("sleep"), SECONDS),
+    st.tuples(st.just("wait"), NAMES, SECONDS),
+    st.tuples(st.just("retry"), st.integers(0, 9), st.integers(1, 3)),
+    st.tuples(st.just("guid")),
+    st.tuples(st.just("now")),
+    st.tuples(st.just("status"), st.integers(0, 9)),
+)
+
+
+def larger(inner):
+    several = st.lists(inner, max_size=3)
+    some = st.lists(inner, min_size=1, max_size=3)
+    return st.one_of(
+        st.tuples(st.sampled_from(["seq", "all", "nursery", "lock"]), several),
+        st.tuples(st.sampled_from(["any", "first wins"]), some),
+        st.tuples(st.sampled_from(["try", "child"]), inner),
+        st.tuples(st.sampled_from(["timeout", "move on", "shield"]), SECONDS, inner),
+    )
+
+
+PROGRAMS = st.recursive(LEAVES, larger, max_leaves=6)
+EVENTS = [("a", st.integers(0, 9)), ("A", st.integers(0, 9)), ("b", strategies.payloads(max_leaves=2))]
+
+
+def worker() -> Worker:
+    made = Worker("nowhere")
+    for orchestrator in (programs.run_program, programs.restarts):
+        made.add_orchestrator(orchestrator)
+    made.add_activity(programs.echo)
+    return made
+
+
+@replays("run_program", inputs=PROGRAMS, events=EVENTS, worker=worker())
+def test_programs(outcome):
+    healthy(outcome)
+
+
+@replays("run_program", inputs=st.tuples(st.just("all"), st.lists(LEAVES, max_size=6)), events=EVENTS, worker=worker())
+def test_wide_programs(outcome):
+    healthy(outcome)
+
+
+@replays("run_program", inputs=PROGRAMS, events=EVENTS, worker=worker(), faults=["crash", "lose", "duplicate", "early"])
+def test_programs_whose_worker_dies(outcome):
+    """Nothing of the orchestration's own fails here, so it may only end well."""
+    assert outcome.status is OrchestrationStatus.COMPLETED, outcome.failure
+
+
+@replays("restarts", inputs=st.tuples(st.integers(0, 3), PROGRAMS), events=EVENTS, worker=worker())
+def test_programs_that_start_over(outcome):
+    healthy(outcome)
+
+
+@replays(shop.fulfil, inputs=st.builds(shop.Order, st.text(), st.integers(0, 12)), events={"approve": st.booleans()},
+         worker=shop_worker())
+def test_the_shop(outcome):
+    healthy(outcome)
+
+
+#: What a program of ours may raise.
+OWN = {"trio_durable.TaskFailedError", "TimeoutError", "ExceptionGroup", "TaskFailedError"}
+
+
+def healthy(outcome):
+    if outcome.status is OrchestrationStatus.FAILED:
+        kind = outcome.failure.error_type
+        assert kind in OWN or kind.endswith("TaskFailedError"), (kind, outcome.failure.error_message)
+    else:
+        assert outcome.status in (OrchestrationStatus.COMPLETED, OrchestrationStatus.TERMINATED)
+
+
+class ClientOperations(RuleBasedStateMachine):
+    """What clients do to one instance, against a model of what its state may then be."""
+
+    @initialize()
+    def begin(self):
+        self.pair = Pair(shop_worker())
+        self.pair.start("waits", None, "i")
+        self.sent: list[ev.Event] = []
+        self.status = OrchestrationStatus.PENDING
+        self.result = None
+        self.events: list[str] = []
+
+    def send(self, event):
+        self.pair.send("i", event)
+        self.sent.append(event)
+
+    @rule(data=st.sampled_from(["0", '""', "false", "[]", '{"a":1}', None]), name=st.sampled_from(["go", "GO", "no"]))
+    def raise_event(self, data, name):
+        self.send(ev.EventRaised(-1, self.pair.now, name, data))
+
+    @rule()
+    def suspend(self):
+        self.send(ev.ExecutionSuspended(-1, self.pair.now))
+
+    @rule()
+    def resume(self):
+        self.send(ev.ExecutionResumed(-1, self.pair.now))
+
+    @rule(output=st.sampled_from(['"x"', "0", None]))
+    def terminate(self, output):
+        self.send(ev.ExecutionTerminated(-1, self.pair.now, output))
+
+    @rule()
+    def crash(self):
+        self.pair.crash()
+
+    @precondition(lambda self: self.pair.ready())
+    @rule()
+    def lose(self):
+        self.pair.lose("i")
+
+    @precondition(lambda self: self.pair.ready())
+    @rule()
+    def turn(self):
+        self.pair.turn("i")
+        if self.status is OrchestrationStatus.PENDING:
+            self.status = OrchestrationStatus.RUNNING
+        sent, self.sent = self.sent, []
+        for event in sent:
+            self.apply(event)
+
+    def apply(self, event):
+        """The model: first come, first served; an end is an end; what arrives while suspended waits."""
+        if self.status.is_terminal:
+            return
+        if isinstance(event, ev.ExecutionTerminated):
+            self.status, self.result = OrchestrationStatus.TERMINATED, event.input
+        elif isinstance(event, ev.ExecutionSuspended):
+            self.status = OrchestrationStatus.SUSPENDED
+        elif isinstance(event, ev.ExecutionResumed):
+            self.status = OrchestrationStatus.RUNNING
+        elif event.name.casefold() == "go":
+            self.events.append(event.input)
+        if self.status is OrchestrationStatus.RUNNING and self.events:
+            self.status, self.result = OrchestrationStatus.COMPLETED, self.events[0]
+
+    @invariant()
+    def states_agree(self):
+        instance = self.pair.life("i").instance
+        assert instance.status is self.status
+        if self.status.is_terminal:
+            assert instance.completed is not None
+            assert instance.completed.result == self.result
+
+    def teardown(self):
+        if hasattr(self, "pair"):
+            self.pair.close()
+
+
+TestClientOperations = ClientOperations.TestCase
+TestClientOperations.settings = settings(deadline=None)
+
+
+@pytest.mark.parametrize("program", [["call", 1], ["nursery", [["call", 1], ["sleep", 2]]]])
+def test_a_program_runs(program):
+    assert play("run_program", f"start {json.dumps(program)}", worker=worker()).status is OrchestrationStatus.COMPLETED
