@@ -1,191 +1,144 @@
-"""What the sandbox costs: plain timings, medians of repetitions. Run: python benchmarks/bench_sandbox.py
+"""The sandbox beside Temporal's, in one run: `make bench-sandbox`, or `python benchmarks/bench_sandbox.py [--json f]`.
 
-Start = new_run + instantiate; turn = entering and leaving `run.active()`; memory = tracemalloc per live instance.
+Medians of interleaved repetitions; every target of the sandbox with PASS or FAIL. Without the peer's environment
+(`python -m tests.peers temporalio`) our side is measured alone and the targets that are ratios stay open.
 """
 
 from __future__ import annotations
 
-import gc
-import importlib
+import argparse
+import json
+import platform
+import random
 import statistics
+import subprocess
 import sys
-import tempfile
-import time
-import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "sandbox"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-from trio_durable_sandbox import Sandbox
+from tests.peers import MissingPeerError, python  # noqa: E402
 
-PLAIN = '''
-"""An orchestration of ordinary size."""
-import asyncio
-import datetime
-import json
-import random
-import time
-from uuid import uuid4
-
-LIMIT = 5
+BOTH = ("start plain", "start dataclasses", "start pydantic", "turn", "memory plain")
+SOME = ("start dataclasses again", "start pydantic again")  # slow, and no target
+FEW = ("left",)
+HOST = "host"
 
 
-class OrderError(Exception):
-    pass
+class Side:
+    """A child process that measures."""
+
+    def __init__(self, name: str, interpreter: Path | str) -> None:
+        self.name = name
+        self.results: dict[str, list[Any]] = {}
+        self.process = subprocess.Popen(
+            [str(interpreter), str(Path(__file__).with_name("sandbox_child.py")), name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def measure(self, what: str) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(what + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"the {self.name} side ended while it measured {what!r}")
+        self.results.setdefault(what, []).append(json.loads(answer))
+
+    def median(self, what: str) -> float:
+        return statistics.median(self.results[what])
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
 
 
-def total(items):
-    return sum(item["price"] for item in items)
+def interval(values: list[float], draws: int = 2000) -> tuple[float, float]:
+    """95 % of the medians of resampled values."""
+    draw = random.Random(7)
+    medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(draws))
+    return medians[int(draws * 0.025)], medians[int(draws * 0.975)]
 
 
-def check(order):
-    if not order["items"]:
-        raise OrderError(order["id"])
+def report(ours: Side, theirs: Side | None) -> int:
+    """Print the table; the number of targets that are missed."""
+    labels = {
+        "start plain": "start, plain module (us)",
+        "start dataclasses": "start, 10 dataclasses shared / passed through (us)",
+        "start pydantic": "start, 10 pydantic models shared / passed through (us)",
+        "start dataclasses again": "start, 10 dataclasses executed again (us)",
+        "start pydantic again": "start, 10 pydantic models executed again (us)",
+        "turn": "added per turn (us)", "memory plain": "memory per live plain instance (KiB)",
+    }  # fmt: skip
+    print(f"\n{'':56}{'ours':>10}{'Temporal':>12}{'ratio':>9}")
+    for what, label in labels.items():
+        mine = ours.median(what)
+        line = f"{label:56}{mine:10.2f}"
+        if theirs is not None:
+            line += f"{theirs.median(what):12.1f}{'1/%.0f' % (theirs.median(what) / mine):>9}"
+        print(line)
+    print(f"{'the plain module without a sandbox (us)':56}{ours.median('bare'):10.2f}")
+    host = {side.name: (statistics.median(side.results[HOST]), *interval(side.results[HOST]))
+            for side in (ours, theirs) if side is not None}  # fmt: skip
+    for name, (middle, low, high) in host.items():
+        print(f"host thread while sandboxes run, {name}: {middle:.3f} times [{low:.3f}, {high:.3f}]")
+    for side in (ours, theirs):
+        if side is not None:
+            objects = statistics.median(result["objects"] for result in side.results["left"])
+            resident = statistics.median(result["rss_kib"] for result in side.results["left"])
+            print(f"left by 1,000 starts and closes, {side.name}: {objects:.0f} objects, {resident:.0f} KiB")
+    print()
+    missed = 0
+
+    def target(text: str, value: float, met: bool | None) -> None:
+        nonlocal missed
+        missed += met is False
+        print(f"{'open' if met is None else 'PASS' if met else 'FAIL'}  {text}: {value:.4g}")
+
+    for what in ("start plain", "start dataclasses", "start pydantic"):
+        ratio = ours.median(what) / theirs.median(what) if theirs is not None else float("nan")
+        met = None if theirs is None else ratio <= 1 / 15
+        target(f"{labels[what]}, at most 1/15 = 0.0667 of Temporal's", ratio, met)
+    target("added per turn, at most 5 us", ours.median("turn"), ours.median("turn") <= 5)
+    memory = ours.median("memory plain")
+    target("memory per live plain instance, at most 16 KiB", memory, memory <= 16)
+    objects = statistics.median(result["objects"] for result in ours.results["left"])
+    target("objects left by 1,000 starts and closes, none", objects, objects <= 0)
+    resident = statistics.median(result["rss_kib"] for result in ours.results["left"])
+    target("resident memory left by them, under 64 KiB (a page each at random)", resident, resident < 64)
+    target("host threads: the lower bound of the ratio under 1.05", host["ours"][1], host["ours"][1] < 1.05)
+    return missed
 
 
-async def helper(ctx, item):
-    return await ctx.call_activity("price", item)
-
-
-async def orchestrator(ctx, order):
-    check(order)
-    return total(order["items"]), time.time(), random.random(), uuid4()
-'''
-MODELS = "from dataclasses import dataclass\n" + "".join(
-    f"@dataclass\nclass Model{i}:\n    id: int\n    name: str = ''\n    price: float = 0.0\n" for i in range(10)
-)
-WITH_MODELS = PLAIN + "\nfrom bench_models import " + ", ".join(f"Model{i}" for i in range(10)) + "\n"
-
-
-def us(function: Callable[[], Any], number: int, repeat: int = 7) -> float:
-    times = []
-    for _ in range(repeat):
-        gc.collect()
-        start = time.perf_counter()
-        for _ in range(number):
-            function()
-        times.append((time.perf_counter() - start) / number * 1e6)
-    return statistics.median(times)
-
-
-def measure(label: str, module: Any, options: dict[str, Any]) -> None:
-    sandbox = Sandbox(**options)
-    program = sandbox.load(module.orchestrator)
-
-    def start() -> Any:
-        run = sandbox.new_run("instance", "seed", lambda: 1_700_000_000_000_000_000)
-        program.instantiate(run)
-        return run
-
-    def cycle() -> None:
-        start().close()
-
-    cycle()
-    print(f"{label}\n  start and close      {us(cycle, 300):9.1f} us")
-    for run in [start() for _ in range(50)]:
-        run.close()
-    gc.collect()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    live = [start() for _ in range(200)]
-    gc.collect()
-    print(f"  memory per instance  {(tracemalloc.get_traced_memory()[0] - before) / 200 / 1024:9.1f} KiB")
-    tracemalloc.stop()
-    for run in live:
-        run.close()
-    del live
-    run = start()
-
-    def turn() -> None:
-        with run.active():
-            pass
-
-    print(f"  a turn               {us(turn, 20000):9.2f} us")
-    gc.collect()
-    objects = len(gc.get_objects())
-    for _ in range(1000):
-        cycle()
-    gc.collect()
-    print(f"  objects left by 1,000 starts and closes {len(gc.get_objects()) - objects}")
-    run.close()
-
-
-GUARDED = """
-from datetime import datetime
-import time, random
-class C:
-    now = 1
-    def method(self): return 1
-def orchestrator(name, n):
-    c, s, l = C(), {"a", "b", "c"}, [1, 2, 3]
-    r = range(n)
-    t = clock()
-    if name == "attribute, guarded":
-        for _ in r: c.now
-    elif name == "attribute, other":
-        for _ in r: c.method
-    elif name == "datetime.now()":
-        for _ in r: datetime.now()
-    elif name == "time.time()":
-        for _ in r: time.time()
-    elif name == "random.random()":
-        for _ in r: random.random()
-    elif name == "iterate a list of 3":
-        for _ in r:
-            for x in l: pass
-    elif name == "iterate a set of 3":
-        for _ in r:
-            for x in s: pass
-    return clock() - t
-"""
-
-
-def operations(module: Any) -> None:
-    """Single operations, inside and outside."""
-    sandbox = Sandbox()
-    run = sandbox.new_run("instance", "seed", lambda: 1_700_000_000_000_000_000)
-    inside = sandbox.load(module.orchestrator).instantiate(run)
-    print("operations, ns inside / outside")
-    for name in (
-        "attribute, guarded", "attribute, other", "datetime.now()", "time.time()", "random.random()",
-        "iterate a list of 3", "iterate a set of 3",
-    ):  # fmt: skip
-        times = []
-        for function in (inside, module.orchestrator):
-            function.__globals__["clock"] = time.perf_counter
-            with run.active():
-                times.append(statistics.median(function(name, 20000) for _ in range(7)) / 20000 * 1e9)
-        print(f"  {name:22} {times[0]:7.0f} / {times[1]:.0f}")
-    run.close()
-
-
-def audited() -> float:
-    """An audited event outside of any turn."""
-    return us(lambda: sys.audit("os.listdir", "/"), 100000) * 1000
-
-
-def main() -> None:
-    print(f"CPython {sys.version.split()[0]}")
-    bare = audited()
-    folder = tempfile.mkdtemp()
-    files = {"bench_plain": PLAIN, "bench_models": MODELS, "bench_with_models": WITH_MODELS, "bench_guarded": GUARDED}
-    for name, text in files.items():
-        Path(folder, f"{name}.py").write_text(text)
-    sys.path.insert(0, folder)
-    plain, models = (importlib.import_module(name) for name in ("bench_plain", "bench_with_models"))
-    begin = time.perf_counter()
-    Sandbox()
-    print(f"first Sandbox() of the process {1000 * (time.perf_counter() - begin):.0f} ms")
-    code = compile(PLAIN, "bench_plain", "exec")
-    print(f"plain module, executed without a sandbox {us(lambda: exec(code, {'__name__': 'bench_plain'}), 300):.1f} us")
-    measure("plain module", plain, {})
-    measure("module importing 10 dataclasses, passed through", models, {"passthrough": ["bench_models"]})
-    measure("module importing 10 dataclasses, executed per instance", models, {})
-    operations(importlib.import_module("bench_guarded"))
-    print(f"an audited event outside of turns, with and without the hook: {audited():.0f} / {bare:.0f} ns")
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repetitions", type=int, default=7)
+    parser.add_argument("--json", type=Path, help="write every single result to this file")
+    options = parser.parse_args()
+    try:
+        interpreter: Path | str = python("temporalio")
+        sides = [Side("ours", interpreter), Side("temporal", interpreter)]
+    except MissingPeerError as error:
+        print(f"{error}; measuring our side alone", file=sys.stderr)
+        sides = [Side("ours", sys.executable)]
+    version = subprocess.run([str(sides[0].process.args[0]), "-V"], capture_output=True, text=True, check=True)  # type: ignore[index]
+    print(f"{version.stdout.strip()}, {platform.machine()}, {options.repetitions} interleaved repetitions")
+    for repetition in range(options.repetitions):
+        for what in (*BOTH, *(SOME if repetition < 5 else ()), *(FEW if repetition < 5 else ()), *[HOST] * 3):
+            for side in sides:
+                side.measure(what)
+        sides[0].measure("bare")
+        print(".", end="", flush=True)
+    for side in sides:
+        side.close()
+    if options.json is not None:
+        options.json.write_text(json.dumps({side.name: side.results for side in sides}, indent=1) + "\n")
+    return 1 if report(sides[0], sides[1] if len(sides) > 1 else None) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
