@@ -10,7 +10,7 @@ What makes the generated writers fast:
   bytes at the end, which is one copy. Any other string, and bytes, are put into that form first (`utf8`, `octets`).
 - Each field has some local variables, its slots, which are empty where it is not set; all of them go into one join.
   `join` refuses what is not a str, so a wrong type cannot slip through. (`isascii`, called before, refuses most.)
-- `k` counts what is set and has not been written. Fields that are rarely set are looked at only if any of it is left.
+- `k` counts what is set and written. Fields that are rarely set are looked at only if there is more than that.
 - Lengths and small numbers come from tables, as do the pieces of a timestamp.
 """
 
@@ -23,6 +23,13 @@ from generator.model import Field, MessageModel, varint
 from generator.text import Text
 
 Slots = list[str]
+
+
+EVENTS = frozenset({"HistoryEvent"})
+"""The messages that come by the thousand. `encode_each_X` writes a list of them."""
+
+SINCE = 0x60000000
+"""Seconds are counted from here (2021) where it saves work: numbers under 2**30 are faster. Good for 34 years."""
 
 
 def rare(field: Field) -> bool:
@@ -46,7 +53,7 @@ def emit(text: Text, message: MessageModel) -> None:
             with text.block("if not d:"):
                 text("return ''")
         else:
-            text("k = len(d)")
+            text(f"k = {sum(field.group is None for field in usual)}")
         slots: dict[int, Slots] = {}
         late: list[list[Field]] = []
         big = {name for name, members in message.groups.items() if len(members) > BIG_GROUP}
@@ -68,7 +75,7 @@ def emit(text: Text, message: MessageModel) -> None:
                 slots[field.number] = _usual(text, field)
         usual_slots = [slot for number in sorted(slots) for slot in slots[number]]
         if usual:
-            with text.block("if k:"):
+            with text.block("if len(d) != k:"):
                 _rest(text, message, runs, slots, late)
             text(_join(usual_slots))
         else:
@@ -98,13 +105,13 @@ def _rest(
         names = [f"{letter}{run[0].number}" for letter in "tsf"]
         before = [f"{letter}{first}" for letter in "tsf"]
         text(f"{' = '.join(names)} = ''")
-        with text.block("if late:"):
+        with text.block("if not early:"):
             text(f"{', '.join(names)} = {', '.join(before)}", f"{' = '.join(before)} = ''")
         slots[run[0].number] = names
     for run in runs:
         field = run[0]
         if field.number not in slots:
-            slots[field.number] = _field(text, field, None)
+            slots[field.number] = _field(text, field)
     text("u = d.get('_unknown_fields')", "u = u.decode('latin-1') if u else ''")
     text(_join([*(slot for number in sorted(slots) for slot in slots[number]), "u"]))
 
@@ -112,14 +119,12 @@ def _rest(
 def _big_group(text: Text, message: MessageModel, field: Field) -> Slots:
     slots = [f"{letter}{field.number}" for letter in "tsf"]
     t, s, f = slots
-    text(f"{' = '.join(slots)} = ''", "late = False")
+    text(f"{' = '.join(slots)} = ''", "early = 0")
     with text.block("if '_group_current' in d:"):
         text(f"name = d['_group_current'][{field.group!a}]")
         with text.block("if name in d:"):
-            text(f"{t}, write, late = _writers_{message.name}[name]")
+            text(f"{t}, write, early = _writers_{message.name}[name]", "k += early")
             text(f"{f} = write(d[name])", f"n = len({f})", f"{s} = SIZE[n] if n < 16384 else sized(n)")
-            with text.block("if not late:"):
-                text("k -= 2")
     return slots
 
 
@@ -127,11 +132,11 @@ def _small_group(text: Text, members: list[Field]) -> dict[int, Slots]:
     slots = {field.number: _slots(field) for field in members}
     text(" = ".join(slot for each in slots.values() for slot in each) + " = ''")
     with text.block("if '_group_current' in d:"):
-        text("k -= 1")
+        text("k += 1")
         word = "if"
         for field in members:
             with text.block(f"{word} {field.name!a} in d:"):
-                text("k -= 1")
+                text("k += 1")
                 _value(text, field, slots[field.number])
             word = "elif"
     return slots
@@ -146,8 +151,14 @@ def tables(text: Text, message: MessageModel) -> None:
             with text.block(f"_writers_{message.name} = {{"):
                 for field in members:
                     tag = _tag(field)
-                    text(f"{field.name!a}: ({tag!a}, encode_{field.type}, {field not in first}),")
+                    text(f"{field.name!a}: ({tag!a}, encode_{field.type}, {2 if field in first else 0}),")
             text("}")
+            if message.name in EVENTS:
+                with text.block(f"_each_{message.name} = {{"):
+                    for field in members:  # with the bytes around the content: tag, size of one byte, time of 14 bytes
+                        size = len(field.tag_bytes) + 1 + 14
+                        text(f"{field.name!a}: ({_tag(field)!a}, encode_{field.type}, {size}),")
+                text("}")
 
 
 def _tag(field: Field) -> str:
@@ -158,25 +169,26 @@ def _slots(field: Field) -> Slots:
     letters = "f"
     if field.kind == "message" and field.type == "Timestamp" and not field.repeated:
         letters = "tabcef"
-    elif field.repeated or field.kind in ("map", "bool") or (field.kind == "wrapper" and field.type != "str"):
+    elif field.repeated or field.kind not in ("message", "wrapper", "string", "bytes"):
         letters = "f"
-    elif field.kind in ("message", "wrapper"):
-        letters = "tsf"
-    else:
+    elif field.kind in ("string", "bytes"):
         letters = "tf"
+    elif field.kind == "message" or field.type == "str":
+        letters = "tsf"
     return [f"{letter}{field.number}" for letter in letters]
 
 
 def _usual(text: Text, field: Field) -> Slots:
-    return _field(text, field, "k -= 1")
+    slots = _field(text, field)
+    with text.block("else:"):
+        text("k -= 1")
+    return slots
 
 
-def _field(text: Text, field: Field, count: str | None) -> Slots:
+def _field(text: Text, field: Field) -> Slots:
     slots = _slots(field)
     text(f"{' = '.join(slots)} = ''")
     with text.block(f"if {field.name!a} in d:"):
-        if count:
-            text(count)
         _value(text, field, slots)
     return slots
 
@@ -194,6 +206,8 @@ def _value(text: Text, field: Field, slots: Slots) -> None:
             if field.kind == "enum":
                 packed = varint(field.number << 3 | 2).decode("latin-1")
                 text("e = join([int32(x) for x in v])", f"{last} = join(({packed!a}, sized(len(e)), e))")
+            elif field.kind == "message" and field.type in EVENTS:
+                text(f"{last} = encode_each_{field.type}({tag!a}, v)")
             else:
                 text("o = []")
                 with text.block("for x in v:"):
@@ -235,24 +249,83 @@ def _value(text: Text, field: Field, slots: Slots) -> None:
             with text.block("if v:"):
                 text(f"{last} = {yes!a}")
     else:
-        t, f = slots
-        kind = "int32" if field.kind == "enum" else field.kind
-        other = "ALL_ONES if v == -1 else int32(v)" if kind == "int32" else f"{kind}(v)"
         with text.block("if v is not None:" if field.optional else "if v:"):
-            text(f"{t} = {tag!a}", f"{f} = SIZE[v] if 0 <= v < 16384 else {other}")
+            text(f"{last} = {_number(field, 'v')}")
 
 
 def _timestamp(text: Text, field: Field, slots: Slots) -> None:
-    """A timestamp of 12 bytes, three in four of those of our times, is put together from tables; others by a call."""
+    """A timestamp as nearly all are is put together from tables; others by a call."""
     t, a, b, c, e, f = slots
     tag = _tag(field)
-    with text.block("if v is not None:"):
-        text("x = v.seconds", "n = v.nanos", "s = x and x >> 14")
-        with text.block("if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:"):
-            text(f"{t} = {tag + chr(12) + chr(8)!a}", f"{a} = LOW[x & 16383]", f"{b} = SECONDS[s]")
-            text(f"{c} = LOW[n & 16383]", f"{e} = LOW[n >> 14 & 16383]", f"{f} = SIZE[n >> 28]")
+    other = f"{t} = timestamp_field({tag!a}, v, {field.optional or field.group is not None})"
+    with text.block("if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:"):
+        text(f"x = v.seconds - {SINCE}", f"{b} = high_seconds(x >> 14, '')", "n = v.nanos")
+        with text.block(f"if {b} and 0x10000000 <= n < 1000000000:"):
+            text(f"{t} = {tag + chr(12) + chr(8)!a}", f"{a} = LOW[x & 16383]", f"{c} = LOW[n & 16383]")
+            text(f"{e} = LOW[n >> 14 & 16383]", f"{f} = SIZE[n >> 28]")
+        with text.block(f"elif {b} and 0x200000 <= n < 0x10000000:"):
+            text(f"{t} = {tag + chr(11) + chr(8)!a}", f"{a} = LOW[x & 16383]", f"{c} = LOW[n & 16383]")
+            text(f"{e} = SIZE[n >> 14]")
+        with text.block(f"elif {b} and 0 < n < 16384:"):
+            text(f"{t} = {tag + chr(8) + chr(8)!a} if n < 128 else {tag + chr(9) + chr(8)!a}")
+            text(f"{a} = LOW[x & 16383]", f"{f} = SIZE[n]")
         with text.block("else:"):
-            text(f"{t} = timestamp_field({tag!a}, v, {field.optional or field.group is not None})")
+            text(f"{b} = ''", other)
+    with text.block("elif v is not None:"):
+        text(other)
+
+
+def emit_each(text: Text, message: MessageModel) -> None:
+    """Append the writer of a list of events, each with its tag and size.
+
+    An event with an id, a time and its content, and nothing else, is written here: all its pieces go straight into the
+    one join of the whole list, which takes their length without looking at them.
+    """
+    first, stamp, *_ = message.by_number
+    (group,) = message.groups
+    if (first.kind, first.tag, stamp.type, stamp.tag) != ("int32", 8, "Timestamp", 18):
+        raise SystemExit(f"{message.name}: expected an int32 and a Timestamp as its fields 1 and 2")
+    text("", "")
+    with text.block(f"def encode_each_{message.name}(tag, messages):"):
+        text("o = []", "add = o.append")
+        with text.block("for m in messages:"):
+            text(f"d = m.__dict__ if type(m) is {message.name} else ''")
+            with text.block("if len(d) == 4:"):
+                with text.block("try:"):
+                    text(f"i = d[{first.name!a}]", f"v = d[{stamp.name!a}]")
+                    text(f"name = d['_group_current'][{group!a}]", "content = d[name]")
+                    text(f"x = v.seconds - {SINCE}", "b = SECONDS[x >> 14]", "n = v.nanos")
+                with text.block("except (KeyError, TypeError, AttributeError):"):
+                    text("n = None")
+                with text.block("if n and 0x200000 <= n < 1000000000 and type(v) is Timestamp and not v._unknown_fields:"):
+                    text(f"t, write, size = _each_{message.name}[name]")
+                    text("e = write(content)", "k = len(e)")
+                    with text.block("if k < 128:"):
+                        text("s = SIZE[k]", "k += size")
+                    with text.block("else:"):
+                        text("s = SIZE[k] if k < 16384 else sized(k)", "k += size + len(s) - 1")
+                    with text.block("if i:"):
+                        text(f"i = {_number(first, 'i')}", "k += len(i)")
+                    with text.block("else:"):
+                        text("i = ''")
+                    text("a = LOW[x & 16383]", "c = LOW[n & 16383]")
+                    size = "SIZE[k] if k < 16384 else sized(k)"
+                    with text.block("if n >= 0x10000000:"):
+                        text(f"z = {size}", "add(f'{tag}{z}{i}\\x12\\x0c\\x08{a}{b}{c}{LOW[n >> 14 & 16383]}{SIZE[n >> 28]}{t}{s}{e}')")
+                    with text.block("else:"):
+                        text("k -= 1", f"z = {size}", "add(f'{tag}{z}{i}\\x12\\x0b\\x08{a}{b}{c}{SIZE[n >> 14]}{t}{s}{e}')")
+                    text("continue")
+            text(f"e = encode_{message.name}(m)", "add(tag + sized(len(e)) + e)")
+        text("return join(o)")
+
+
+def _number(field: Field, name: str) -> str:
+    """A number with its tag."""
+    kind = "int32" if field.kind == "enum" else field.kind
+    other = f"{_tag(field)!a} + {kind}({name})"
+    if kind == "int32":
+        return f"_number_{field.number}[{name}] if -1 <= {name} < 2048 else {other}"
+    return other
 
 
 def _text_of(field: Field, name: str) -> str:
@@ -260,8 +333,12 @@ def _text_of(field: Field, name: str) -> str:
 
 
 def text_heads(text: Text, messages: list[MessageModel]) -> None:
-    """Append, for the tag of each string field, what stands before a text of 0, 1, 2 ... bytes."""
+    """Append, for the tag of each string field, what stands before a text of 0, 1, 2 ... bytes; and for the tag of each
+    field of numbers, the whole field for 0, 1, 2 ..., and for -1, at the end of the list, where [-1] looks for it.
+    """
     fields = [field for message in messages for field in message.fields if not field.repeated]
     text("", "")
     for number in sorted({field.number for field in fields if field.kind in ("string", "bytes")}):
         text(f"_text_{number} = [{varint(number << 3 | 2).decode('latin-1')!a} + n for n in SIZE[:128]]")
+    for number in sorted({field.number for field in fields if field.kind in ("int32", "enum")}):
+        text(f"_number_{number} = [{varint(number << 3).decode('latin-1')!a} + n for n in (*SIZE[:2048], ALL_ONES)]")

@@ -10,8 +10,8 @@ from ._wire import (
     varint, wrapped, wrong_type,
 )
 from ._write import (
-    ALL_ONES, LOW, SECONDS, SIZE, WRAPPED, expect, int32, int64, map_entries, octets, present, sized, timestamp,
-    timestamp_field, uint32, utf8, wrapped_size,
+    ALL_ONES, LOW, SECONDS, SIZE, WRAPPED, expect, int32, int64, map_entries, octets, high_seconds, present,
+    sized, timestamp, timestamp_field, uint32, utf8, wrapped_size,
 )
 
 join = "".join
@@ -33,6 +33,12 @@ _text_5 = ['*' + n for n in SIZE[:128]]
 _text_6 = ['2' + n for n in SIZE[:128]]
 _text_7 = [':' + n for n in SIZE[:128]]
 _text_10 = ['R' + n for n in SIZE[:128]]
+_number_1 = ['\x08' + n for n in (*SIZE[:2048], ALL_ONES)]
+_number_2 = ['\x10' + n for n in (*SIZE[:2048], ALL_ONES)]
+_number_4 = [' ' + n for n in (*SIZE[:2048], ALL_ONES)]
+_number_5 = ['(' + n for n in (*SIZE[:2048], ALL_ONES)]
+_number_6 = ['0' + n for n in (*SIZE[:2048], ALL_ONES)]
+_number_7 = ['8' + n for n in (*SIZE[:2048], ALL_ONES)]
 
 
 def init_Timestamp(self, seconds=None, nanos=None):
@@ -227,16 +233,17 @@ def encode_TaskRouter(m):
     if type(m) is not TaskRouter:
         expect(m, TaskRouter)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = ''
     if 'source_app_id' in d:
-        k -= 1
         v = d['source_app_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t2 = f2 = ''
         if 'target_app_id' in d:
             v = d['target_app_id']
@@ -330,10 +337,9 @@ def encode_WorkflowVersion(m):
     if type(m) is not WorkflowVersion:
         expect(m, WorkflowVersion)
     d = m.__dict__
-    k = len(d)
+    k = 1
     f1 = ''
     if 'patches' in d:
-        k -= 1
         v = d['patches']
         if v:
             o = []
@@ -342,7 +348,9 @@ def encode_WorkflowVersion(m):
                 n = len(e)
                 o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
             f1 = join(o)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t2 = f2 = ''
         if 'name' in d:
             v = d['name']
@@ -437,25 +445,27 @@ def encode_WorkflowInstance(m):
     if type(m) is not WorkflowInstance:
         expect(m, WorkflowInstance)
     d = m.__dict__
-    k = len(d)
+    k = 2
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'execution_id' in d:
-        k -= 1
         v = d['execution_id']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, t2, s2, f2, u))
@@ -592,35 +602,37 @@ def encode_TaskFailureDetails(m):
     if type(m) is not TaskFailureDetails:
         expect(m, TaskFailureDetails)
     d = m.__dict__
-    k = len(d)
+    k = 5
     t1 = f1 = ''
     if 'error_type' in d:
-        k -= 1
         v = d['error_type']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'error_message' in d:
-        k -= 1
         v = d['error_message']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'stack_trace' in d:
-        k -= 1
         v = d['stack_trace']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'inner_failure' in d:
-        k -= 1
         v = d['inner_failure']
         if v is not None:
             f4 = encode_TaskFailureDetails(v)
@@ -628,13 +640,16 @@ def encode_TaskFailureDetails(m):
                 t4 = '"'
                 n = len(f4)
                 s4 = SIZE[n] if n < 16384 else sized(n)
+    else:
+        k -= 1
     f5 = ''
     if 'is_non_retriable' in d:
-        k -= 1
         v = d['is_non_retriable']
         if v:
             f5 = '(\x01'
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, f5, u))
@@ -804,26 +819,26 @@ def encode_ParentInstanceInfo(m):
     if type(m) is not ParentInstanceInfo:
         expect(m, ParentInstanceInfo)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 3
+    f1 = ''
     if 'task_scheduled_id' in d:
-        k -= 1
         v = d['task_scheduled_id']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'workflow_instance' in d:
-        k -= 1
         v = d['workflow_instance']
         if v is not None:
             f4 = encode_WorkflowInstance(v)
@@ -831,7 +846,9 @@ def encode_ParentInstanceInfo(m):
                 t4 = '"'
                 n = len(f4)
                 s4 = SIZE[n] if n < 16384 else sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'version' in d:
             v = d['version']
@@ -856,8 +873,8 @@ def encode_ParentInstanceInfo(m):
                 t6 = _text_6[n] if n < 128 else '2' + sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, f5, t6, f6, u))
-    return join((t1, f1, t2, s2, f2, t4, s4, f4))
+        return join((f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, f5, t6, f6, u))
+    return join((f1, t2, s2, f2, t4, s4, f4))
 
 
 def init_RerunParentInstanceInfo(self, instance_id=None):
@@ -915,16 +932,17 @@ def encode_RerunParentInstanceInfo(m):
     if type(m) is not RerunParentInstanceInfo:
         expect(m, RerunParentInstanceInfo)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, u))
@@ -986,16 +1004,17 @@ def encode_RetryParentInstanceInfo(m):
     if type(m) is not RetryParentInstanceInfo:
         expect(m, RetryParentInstanceInfo)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, u))
@@ -1098,33 +1117,36 @@ def encode_TraceContext(m):
     if type(m) is not TraceContext:
         expect(m, TraceContext)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = f1 = ''
     if 'trace_parent' in d:
-        k -= 1
         v = d['trace_parent']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'span_id' in d:
-        k -= 1
         v = d['span_id']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'trace_state' in d:
-        k -= 1
         v = d['trace_state']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, t2, f2, t3, s3, f3, u))
@@ -1615,111 +1637,151 @@ def encode_WorkflowState(m):
     if type(m) is not WorkflowState:
         expect(m, WorkflowState)
     d = m.__dict__
-    k = len(d)
+    k = 15
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
-    t4 = f4 = ''
-    if 'workflow_status' in d:
+    else:
         k -= 1
+    f4 = ''
+    if 'workflow_status' in d:
         v = d['workflow_status']
         if v:
-            t4 = ' '
-            f4 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f4 = _number_4[v] if -1 <= v < 2048 else ' ' + int32(v)
+    else:
+        k -= 1
     t5 = a5 = b5 = c5 = e5 = f5 = ''
     if 'scheduled_start_timestamp' in d:
-        k -= 1
         v = d['scheduled_start_timestamp']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b5 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b5 and 0x10000000 <= n < 1000000000:
                 t5 = '*\x0c\x08'
                 a5 = LOW[x & 16383]
-                b5 = SECONDS[s]
                 c5 = LOW[n & 16383]
                 e5 = LOW[n >> 14 & 16383]
                 f5 = SIZE[n >> 28]
+            elif b5 and 0x200000 <= n < 0x10000000:
+                t5 = '*\x0b\x08'
+                a5 = LOW[x & 16383]
+                c5 = LOW[n & 16383]
+                e5 = SIZE[n >> 14]
+            elif b5 and 0 < n < 16384:
+                t5 = '*\x08\x08' if n < 128 else '*\t\x08'
+                a5 = LOW[x & 16383]
+                f5 = SIZE[n]
             else:
+                b5 = ''
                 t5 = timestamp_field('*', v, False)
+        elif v is not None:
+            t5 = timestamp_field('*', v, False)
+    else:
+        k -= 1
     t6 = a6 = b6 = c6 = e6 = f6 = ''
     if 'created_timestamp' in d:
-        k -= 1
         v = d['created_timestamp']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b6 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b6 and 0x10000000 <= n < 1000000000:
                 t6 = '2\x0c\x08'
                 a6 = LOW[x & 16383]
-                b6 = SECONDS[s]
                 c6 = LOW[n & 16383]
                 e6 = LOW[n >> 14 & 16383]
                 f6 = SIZE[n >> 28]
+            elif b6 and 0x200000 <= n < 0x10000000:
+                t6 = '2\x0b\x08'
+                a6 = LOW[x & 16383]
+                c6 = LOW[n & 16383]
+                e6 = SIZE[n >> 14]
+            elif b6 and 0 < n < 16384:
+                t6 = '2\x08\x08' if n < 128 else '2\t\x08'
+                a6 = LOW[x & 16383]
+                f6 = SIZE[n]
             else:
+                b6 = ''
                 t6 = timestamp_field('2', v, False)
+        elif v is not None:
+            t6 = timestamp_field('2', v, False)
+    else:
+        k -= 1
     t7 = a7 = b7 = c7 = e7 = f7 = ''
     if 'last_updated_timestamp' in d:
-        k -= 1
         v = d['last_updated_timestamp']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b7 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b7 and 0x10000000 <= n < 1000000000:
                 t7 = ':\x0c\x08'
                 a7 = LOW[x & 16383]
-                b7 = SECONDS[s]
                 c7 = LOW[n & 16383]
                 e7 = LOW[n >> 14 & 16383]
                 f7 = SIZE[n >> 28]
+            elif b7 and 0x200000 <= n < 0x10000000:
+                t7 = ':\x0b\x08'
+                a7 = LOW[x & 16383]
+                c7 = LOW[n & 16383]
+                e7 = SIZE[n >> 14]
+            elif b7 and 0 < n < 16384:
+                t7 = ':\x08\x08' if n < 128 else ':\t\x08'
+                a7 = LOW[x & 16383]
+                f7 = SIZE[n]
             else:
+                b7 = ''
                 t7 = timestamp_field(':', v, False)
+        elif v is not None:
+            t7 = timestamp_field(':', v, False)
+    else:
+        k -= 1
     t8 = s8 = f8 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f8 = v if v.isascii() else utf8(v)
             t8 = 'B'
             n = len(f8)
             s8 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t9 = s9 = f9 = ''
     if 'output' in d:
-        k -= 1
         v = d['output']
         if v is not None:
             f9 = v if v.isascii() else utf8(v)
             t9 = 'J'
             n = len(f9)
             s9 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t10 = s10 = f10 = ''
     if 'custom_status' in d:
-        k -= 1
         v = d['custom_status']
         if v is not None:
             f10 = v if v.isascii() else utf8(v)
             t10 = 'R'
             n = len(f10)
             s10 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t11 = s11 = f11 = ''
     if 'failure_details' in d:
-        k -= 1
         v = d['failure_details']
         if v is not None:
             f11 = encode_TaskFailureDetails(v)
@@ -1727,57 +1789,75 @@ def encode_WorkflowState(m):
                 t11 = 'Z'
                 n = len(f11)
                 s11 = SIZE[n] if n < 16384 else sized(n)
+    else:
+        k -= 1
     t12 = s12 = f12 = ''
     if 'execution_id' in d:
-        k -= 1
         v = d['execution_id']
         if v is not None:
             f12 = v if v.isascii() else utf8(v)
             t12 = 'b'
             n = len(f12)
             s12 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t13 = a13 = b13 = c13 = e13 = f13 = ''
     if 'completed_timestamp' in d:
-        k -= 1
         v = d['completed_timestamp']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b13 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b13 and 0x10000000 <= n < 1000000000:
                 t13 = 'j\x0c\x08'
                 a13 = LOW[x & 16383]
-                b13 = SECONDS[s]
                 c13 = LOW[n & 16383]
                 e13 = LOW[n >> 14 & 16383]
                 f13 = SIZE[n >> 28]
+            elif b13 and 0x200000 <= n < 0x10000000:
+                t13 = 'j\x0b\x08'
+                a13 = LOW[x & 16383]
+                c13 = LOW[n & 16383]
+                e13 = SIZE[n >> 14]
+            elif b13 and 0 < n < 16384:
+                t13 = 'j\x08\x08' if n < 128 else 'j\t\x08'
+                a13 = LOW[x & 16383]
+                f13 = SIZE[n]
             else:
+                b13 = ''
                 t13 = timestamp_field('j', v, False)
+        elif v is not None:
+            t13 = timestamp_field('j', v, False)
+    else:
+        k -= 1
     t14 = s14 = f14 = ''
     if 'parent_instance_id' in d:
-        k -= 1
         v = d['parent_instance_id']
         if v is not None:
             f14 = v if v.isascii() else utf8(v)
             t14 = 'r'
             n = len(f14)
             s14 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     f15 = ''
     if 'tags' in d:
-        k -= 1
         v = d['tags']
         if v:
             f15 = map_entries('z', v)
+    else:
+        k -= 1
     t16 = s16 = f16 = ''
     if 'parent_app_id' in d:
-        k -= 1
         v = d['parent_app_id']
         if v is not None:
             f16 = v if v.isascii() else utf8(v)
             t16 = '\x82\x01'
             n = len(f16)
             s16 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'version' in d:
             v = d['version']
@@ -1789,23 +1869,34 @@ def encode_WorkflowState(m):
         t17 = a17 = b17 = c17 = e17 = f17 = ''
         if 'started_at' in d:
             v = d['started_at']
-            if v is not None:
-                x = v.seconds
+            if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+                x = v.seconds - 1610612736
+                b17 = high_seconds(x >> 14, '')
                 n = v.nanos
-                s = x and x >> 14
-                if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                if b17 and 0x10000000 <= n < 1000000000:
                     t17 = '\x8a\x01\x0c\x08'
                     a17 = LOW[x & 16383]
-                    b17 = SECONDS[s]
                     c17 = LOW[n & 16383]
                     e17 = LOW[n >> 14 & 16383]
                     f17 = SIZE[n >> 28]
+                elif b17 and 0x200000 <= n < 0x10000000:
+                    t17 = '\x8a\x01\x0b\x08'
+                    a17 = LOW[x & 16383]
+                    c17 = LOW[n & 16383]
+                    e17 = SIZE[n >> 14]
+                elif b17 and 0 < n < 16384:
+                    t17 = '\x8a\x01\x08\x08' if n < 128 else '\x8a\x01\t\x08'
+                    a17 = LOW[x & 16383]
+                    f17 = SIZE[n]
                 else:
+                    b17 = ''
                     t17 = timestamp_field('\x8a\x01', v, True)
+            elif v is not None:
+                t17 = timestamp_field('\x8a\x01', v, True)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, f2, t3, s3, f3, t4, f4, t5, a5, b5, c5, e5, f5, t6, a6, b6, c6, e6, f6, t7, a7, b7, c7, e7, f7, t8, s8, f8, t9, s9, f9, t10, s10, f10, t11, s11, f11, t12, s12, f12, t13, a13, b13, c13, e13, f13, t14, s14, f14, f15, t16, s16, f16, t17, a17, b17, c17, e17, f17, u))
-    return join((t1, f1, t2, f2, t4, f4, t5, a5, b5, c5, e5, f5, t6, a6, b6, c6, e6, f6, t7, a7, b7, c7, e7, f7, t8, s8, f8, t9, s9, f9, t10, s10, f10, t11, s11, f11, t12, s12, f12, t13, a13, b13, c13, e13, f13, t14, s14, f14, f15, t16, s16, f16))
+        return join((t1, f1, t2, f2, t3, s3, f3, f4, t5, a5, b5, c5, e5, f5, t6, a6, b6, c6, e6, f6, t7, a7, b7, c7, e7, f7, t8, s8, f8, t9, s9, f9, t10, s10, f10, t11, s11, f11, t12, s12, f12, t13, a13, b13, c13, e13, f13, t14, s14, f14, f15, t16, s16, f16, t17, a17, b17, c17, e17, f17, u))
+    return join((t1, f1, t2, f2, f4, t5, a5, b5, c5, e5, f5, t6, a6, b6, c6, e6, f6, t7, a7, b7, c7, e7, f7, t8, s8, f8, t9, s9, f9, t10, s10, f10, t11, s11, f11, t12, s12, f12, t13, a13, b13, c13, e13, f13, t14, s14, f14, f15, t16, s16, f16))
 
 
 def init_ChildCompletionAttestationPayload(self, parent_instance_id=None, parent_task_scheduled_id=None, io_digest=None, signer_cert_digest=None, terminal_status=None, canonical_spec_version=None):
@@ -1931,57 +2022,60 @@ def encode_ChildCompletionAttestationPayload(m):
     if type(m) is not ChildCompletionAttestationPayload:
         expect(m, ChildCompletionAttestationPayload)
     d = m.__dict__
-    k = len(d)
+    k = 6
     t1 = f1 = ''
     if 'parent_instance_id' in d:
-        k -= 1
         v = d['parent_instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    t2 = f2 = ''
-    if 'parent_task_scheduled_id' in d:
+    else:
         k -= 1
+    f2 = ''
+    if 'parent_task_scheduled_id' in d:
         v = d['parent_task_scheduled_id']
         if v:
-            t2 = '\x10'
-            f2 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f2 = _number_2[v] if -1 <= v < 2048 else '\x10' + int32(v)
+    else:
+        k -= 1
     t3 = f3 = ''
     if 'io_digest' in d:
-        k -= 1
         v = d['io_digest']
         if v:
             f3 = octets(v)
             n = len(f3)
             t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
+    else:
+        k -= 1
     t4 = f4 = ''
     if 'signer_cert_digest' in d:
-        k -= 1
         v = d['signer_cert_digest']
         if v:
             f4 = octets(v)
             n = len(f4)
             t4 = _text_4[n] if n < 128 else '"' + sized(n)
-    t5 = f5 = ''
-    if 'terminal_status' in d:
+    else:
         k -= 1
+    f5 = ''
+    if 'terminal_status' in d:
         v = d['terminal_status']
         if v:
-            t5 = '('
-            f5 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
-    t6 = f6 = ''
-    if 'canonical_spec_version' in d:
+            f5 = _number_5[v] if -1 <= v < 2048 else '(' + int32(v)
+    else:
         k -= 1
+    f6 = ''
+    if 'canonical_spec_version' in d:
         v = d['canonical_spec_version']
         if v:
-            t6 = '0'
-            f6 = SIZE[v] if 0 <= v < 16384 else uint32(v)
-    if k:
+            f6 = '0' + uint32(v)
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, f2, t3, f3, t4, f4, t5, f5, t6, f6, u))
-    return join((t1, f1, t2, f2, t3, f3, t4, f4, t5, f5, t6, f6))
+        return join((t1, f1, f2, t3, f3, t4, f4, f5, f6, u))
+    return join((t1, f1, f2, t3, f3, t4, f4, f5, f6))
 
 
 def init_ChildCompletionAttestation(self, payload=None, signature=None):
@@ -2054,24 +2148,26 @@ def encode_ChildCompletionAttestation(m):
     if type(m) is not ChildCompletionAttestation:
         expect(m, ChildCompletionAttestation)
     d = m.__dict__
-    k = len(d)
+    k = 2
     t1 = f1 = ''
     if 'payload' in d:
-        k -= 1
         v = d['payload']
         if v:
             f1 = octets(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'signature' in d:
-        k -= 1
         v = d['signature']
         if v:
             f2 = octets(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, t2, f2, u))
@@ -2216,65 +2312,69 @@ def encode_ActivityCompletionAttestationPayload(m):
     if type(m) is not ActivityCompletionAttestationPayload:
         expect(m, ActivityCompletionAttestationPayload)
     d = m.__dict__
-    k = len(d)
+    k = 7
     t1 = f1 = ''
     if 'parent_instance_id' in d:
-        k -= 1
         v = d['parent_instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    t2 = f2 = ''
-    if 'parent_task_scheduled_id' in d:
+    else:
         k -= 1
+    f2 = ''
+    if 'parent_task_scheduled_id' in d:
         v = d['parent_task_scheduled_id']
         if v:
-            t2 = '\x10'
-            f2 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f2 = _number_2[v] if -1 <= v < 2048 else '\x10' + int32(v)
+    else:
+        k -= 1
     t3 = f3 = ''
     if 'activity_name' in d:
-        k -= 1
         v = d['activity_name']
         if v:
             f3 = v if v.isascii() else utf8(v)
             n = len(f3)
             t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
+    else:
+        k -= 1
     t4 = f4 = ''
     if 'io_digest' in d:
-        k -= 1
         v = d['io_digest']
         if v:
             f4 = octets(v)
             n = len(f4)
             t4 = _text_4[n] if n < 128 else '"' + sized(n)
+    else:
+        k -= 1
     t5 = f5 = ''
     if 'signer_cert_digest' in d:
-        k -= 1
         v = d['signer_cert_digest']
         if v:
             f5 = octets(v)
             n = len(f5)
             t5 = _text_5[n] if n < 128 else '*' + sized(n)
-    t6 = f6 = ''
-    if 'terminal_status' in d:
+    else:
         k -= 1
+    f6 = ''
+    if 'terminal_status' in d:
         v = d['terminal_status']
         if v:
-            t6 = '0'
-            f6 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
-    t7 = f7 = ''
-    if 'canonical_spec_version' in d:
+            f6 = _number_6[v] if -1 <= v < 2048 else '0' + int32(v)
+    else:
         k -= 1
+    f7 = ''
+    if 'canonical_spec_version' in d:
         v = d['canonical_spec_version']
         if v:
-            t7 = '8'
-            f7 = SIZE[v] if 0 <= v < 16384 else uint32(v)
-    if k:
+            f7 = '8' + uint32(v)
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, f2, t3, f3, t4, f4, t5, f5, t6, f6, t7, f7, u))
-    return join((t1, f1, t2, f2, t3, f3, t4, f4, t5, f5, t6, f6, t7, f7))
+        return join((t1, f1, f2, t3, f3, t4, f4, t5, f5, f6, f7, u))
+    return join((t1, f1, f2, t3, f3, t4, f4, t5, f5, f6, f7))
 
 
 def init_ActivityCompletionAttestation(self, payload=None, signature=None):
@@ -2347,24 +2447,26 @@ def encode_ActivityCompletionAttestation(m):
     if type(m) is not ActivityCompletionAttestation:
         expect(m, ActivityCompletionAttestation)
     d = m.__dict__
-    k = len(d)
+    k = 2
     t1 = f1 = ''
     if 'payload' in d:
-        k -= 1
         v = d['payload']
         if v:
             f1 = octets(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'signature' in d:
-        k -= 1
         v = d['signature']
         if v:
             f2 = octets(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, t2, f2, u))
@@ -2441,24 +2543,26 @@ def encode_ExternalSigningCertificate(m):
     if type(m) is not ExternalSigningCertificate:
         expect(m, ExternalSigningCertificate)
     d = m.__dict__
-    k = len(d)
+    k = 2
     t1 = f1 = ''
     if 'digest' in d:
-        k -= 1
         v = d['digest']
         if v:
             f1 = octets(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'certificate' in d:
-        k -= 1
         v = d['certificate']
         if v:
             f2 = octets(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, t2, f2, u))
@@ -2723,27 +2827,28 @@ def encode_ExecutionStartedEvent(m):
     if type(m) is not ExecutionStartedEvent:
         expect(m, ExecutionStartedEvent)
     d = m.__dict__
-    k = len(d)
+    k = 7
     t1 = f1 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'workflow_instance' in d:
-        k -= 1
         v = d['workflow_instance']
         if v is not None:
             f4 = encode_WorkflowInstance(v)
@@ -2751,9 +2856,10 @@ def encode_ExecutionStartedEvent(m):
                 t4 = '"'
                 n = len(f4)
                 s4 = SIZE[n] if n < 16384 else sized(n)
+    else:
+        k -= 1
     t5 = s5 = f5 = ''
     if 'parent_instance' in d:
-        k -= 1
         v = d['parent_instance']
         if v is not None:
             f5 = encode_ParentInstanceInfo(v)
@@ -2761,39 +2867,55 @@ def encode_ExecutionStartedEvent(m):
                 t5 = '*'
                 n = len(f5)
                 s5 = SIZE[n] if n < 16384 else sized(n)
+    else:
+        k -= 1
     t6 = a6 = b6 = c6 = e6 = f6 = ''
     if 'scheduled_start_timestamp' in d:
-        k -= 1
         v = d['scheduled_start_timestamp']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b6 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b6 and 0x10000000 <= n < 1000000000:
                 t6 = '2\x0c\x08'
                 a6 = LOW[x & 16383]
-                b6 = SECONDS[s]
                 c6 = LOW[n & 16383]
                 e6 = LOW[n >> 14 & 16383]
                 f6 = SIZE[n >> 28]
+            elif b6 and 0x200000 <= n < 0x10000000:
+                t6 = '2\x0b\x08'
+                a6 = LOW[x & 16383]
+                c6 = LOW[n & 16383]
+                e6 = SIZE[n >> 14]
+            elif b6 and 0 < n < 16384:
+                t6 = '2\x08\x08' if n < 128 else '2\t\x08'
+                a6 = LOW[x & 16383]
+                f6 = SIZE[n]
             else:
+                b6 = ''
                 t6 = timestamp_field('2', v, False)
+        elif v is not None:
+            t6 = timestamp_field('2', v, False)
+    else:
+        k -= 1
     t8 = s8 = f8 = ''
     if 'workflow_span_id' in d:
-        k -= 1
         v = d['workflow_span_id']
         if v is not None:
             f8 = v if v.isascii() else utf8(v)
             t8 = 'B'
             n = len(f8)
             s8 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     f9 = ''
     if 'tags' in d:
-        k -= 1
         v = d['tags']
         if v:
             f9 = map_entries('J', v)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t2 = s2 = f2 = ''
         if 'version' in d:
             v = d['version']
@@ -2919,26 +3041,26 @@ def encode_ExecutionCompletedEvent(m):
     if type(m) is not ExecutionCompletedEvent:
         expect(m, ExecutionCompletedEvent)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 3
+    f1 = ''
     if 'workflow_status' in d:
-        k -= 1
         v = d['workflow_status']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'result' in d:
-        k -= 1
         v = d['result']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'failure_details' in d:
-        k -= 1
         v = d['failure_details']
         if v is not None:
             f3 = encode_TaskFailureDetails(v)
@@ -2946,11 +3068,13 @@ def encode_ExecutionCompletedEvent(m):
                 t3 = '\x1a'
                 n = len(f3)
                 s3 = SIZE[n] if n < 16384 else sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, s3, f3, u))
-    return join((t1, f1, t2, s2, f2, t3, s3, f3))
+        return join((f1, t2, s2, f2, t3, s3, f3, u))
+    return join((f1, t2, s2, f2, t3, s3, f3))
 
 
 def init_ExecutionTerminatedEvent(self, input=None, recurse=None):
@@ -3027,23 +3151,25 @@ def encode_ExecutionTerminatedEvent(m):
     if type(m) is not ExecutionTerminatedEvent:
         expect(m, ExecutionTerminatedEvent)
     d = m.__dict__
-    k = len(d)
+    k = 2
     t1 = s1 = f1 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f1 = v if v.isascii() else utf8(v)
             t1 = '\n'
             n = len(f1)
             s1 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     f2 = ''
     if 'recurse' in d:
-        k -= 1
         v = d['recurse']
         if v:
             f2 = '\x10\x01'
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, s1, f1, f2, u))
@@ -3229,33 +3355,36 @@ def encode_TaskScheduledEvent(m):
     if type(m) is not TaskScheduledEvent:
         expect(m, TaskScheduledEvent)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = f1 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t5 = f5 = ''
     if 'task_execution_id' in d:
-        k -= 1
         v = d['task_execution_id']
         if v:
             f5 = v if v.isascii() else utf8(v)
             n = len(f5)
             t5 = _text_5[n] if n < 128 else '*' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t2 = s2 = f2 = ''
         if 'version' in d:
             v = d['version']
@@ -3281,15 +3410,14 @@ def encode_TaskScheduledEvent(m):
                 t6 = '2'
                 n = len(f6)
                 s6 = SIZE[n] if n < 16384 else sized(n)
-        t7 = f7 = ''
+        f7 = ''
         if 'history_propagation_scope' in d:
             v = d['history_propagation_scope']
             if v is not None:
-                t7 = '8'
-                f7 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+                f7 = _number_7[v] if -1 <= v < 2048 else '8' + int32(v)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, f5, t6, s6, f6, t7, f7, u))
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, f5, t6, s6, f6, f7, u))
     return join((t1, f1, t3, s3, f3, t5, f5))
 
 
@@ -3430,32 +3558,34 @@ def encode_TaskCompletedEvent(m):
     if type(m) is not TaskCompletedEvent:
         expect(m, TaskCompletedEvent)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 3
+    f1 = ''
     if 'task_scheduled_id' in d:
-        k -= 1
         v = d['task_scheduled_id']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'result' in d:
-        k -= 1
         v = d['result']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t3 = f3 = ''
     if 'task_execution_id' in d:
-        k -= 1
         v = d['task_execution_id']
         if v:
             f3 = v if v.isascii() else utf8(v)
             n = len(f3)
             t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t4 = s4 = f4 = ''
         if 'attestation' in d:
             v = d['attestation']
@@ -3473,8 +3603,8 @@ def encode_TaskCompletedEvent(m):
                 t5 = _text_5[n] if n < 128 else '*' + sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, f3, t4, s4, f4, t5, f5, u))
-    return join((t1, f1, t2, s2, f2, t3, f3))
+        return join((f1, t2, s2, f2, t3, f3, t4, s4, f4, t5, f5, u))
+    return join((f1, t2, s2, f2, t3, f3))
 
 
 def init_TaskFailedEvent(self, task_scheduled_id=None, failure_details=None, task_execution_id=None, attestation=None, signer_certificate=None):
@@ -3609,17 +3739,16 @@ def encode_TaskFailedEvent(m):
     if type(m) is not TaskFailedEvent:
         expect(m, TaskFailedEvent)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 3
+    f1 = ''
     if 'task_scheduled_id' in d:
-        k -= 1
         v = d['task_scheduled_id']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'failure_details' in d:
-        k -= 1
         v = d['failure_details']
         if v is not None:
             f2 = encode_TaskFailureDetails(v)
@@ -3627,15 +3756,18 @@ def encode_TaskFailedEvent(m):
                 t2 = '\x12'
                 n = len(f2)
                 s2 = SIZE[n] if n < 16384 else sized(n)
+    else:
+        k -= 1
     t3 = f3 = ''
     if 'task_execution_id' in d:
-        k -= 1
         v = d['task_execution_id']
         if v:
             f3 = v if v.isascii() else utf8(v)
             n = len(f3)
             t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t4 = s4 = f4 = ''
         if 'attestation' in d:
             v = d['attestation']
@@ -3653,8 +3785,8 @@ def encode_TaskFailedEvent(m):
                 t5 = _text_5[n] if n < 128 else '*' + sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, f3, t4, s4, f4, t5, f5, u))
-    return join((t1, f1, t2, s2, f2, t3, f3))
+        return join((f1, t2, s2, f2, t3, f3, t4, s4, f4, t5, f5, u))
+    return join((f1, t2, s2, f2, t3, f3))
 
 
 def init_ChildWorkflowInstanceCreatedEvent(self, instance_id=None, name=None, version=None, input=None, parent_trace_context=None, rerun_parent_instance_info=None, history_propagation_scope=None, retry_parent_instance_info=None):
@@ -3857,33 +3989,36 @@ def encode_ChildWorkflowInstanceCreatedEvent(m):
     if type(m) is not ChildWorkflowInstanceCreatedEvent:
         expect(m, ChildWorkflowInstanceCreatedEvent)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f4 = v if v.isascii() else utf8(v)
             t4 = '"'
             n = len(f4)
             s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'version' in d:
             v = d['version']
@@ -3909,12 +4044,11 @@ def encode_ChildWorkflowInstanceCreatedEvent(m):
                 t6 = '2'
                 n = len(f6)
                 s6 = SIZE[n] if n < 16384 else sized(n)
-        t7 = f7 = ''
+        f7 = ''
         if 'history_propagation_scope' in d:
             v = d['history_propagation_scope']
             if v is not None:
-                t7 = '8'
-                f7 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+                f7 = _number_7[v] if -1 <= v < 2048 else '8' + int32(v)
         t8 = s8 = f8 = ''
         if 'retry_parent_instance_info' in d:
             v = d['retry_parent_instance_info']
@@ -3925,7 +4059,7 @@ def encode_ChildWorkflowInstanceCreatedEvent(m):
                 s8 = SIZE[n] if n < 16384 else sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, t7, f7, t8, s8, f8, u))
+        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, f7, t8, s8, f8, u))
     return join((t1, f1, t2, f2, t4, s4, f4))
 
 
@@ -4051,24 +4185,25 @@ def encode_ChildWorkflowInstanceCompletedEvent(m):
     if type(m) is not ChildWorkflowInstanceCompletedEvent:
         expect(m, ChildWorkflowInstanceCompletedEvent)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 2
+    f1 = ''
     if 'task_scheduled_id' in d:
-        k -= 1
         v = d['task_scheduled_id']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'result' in d:
-        k -= 1
         v = d['result']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'attestation' in d:
             v = d['attestation']
@@ -4086,8 +4221,8 @@ def encode_ChildWorkflowInstanceCompletedEvent(m):
                 t4 = _text_4[n] if n < 128 else '"' + sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, f4, u))
-    return join((t1, f1, t2, s2, f2))
+        return join((f1, t2, s2, f2, t3, s3, f3, t4, f4, u))
+    return join((f1, t2, s2, f2))
 
 
 def init_ChildWorkflowInstanceFailedEvent(self, task_scheduled_id=None, failure_details=None, attestation=None, signer_certificate=None):
@@ -4207,17 +4342,16 @@ def encode_ChildWorkflowInstanceFailedEvent(m):
     if type(m) is not ChildWorkflowInstanceFailedEvent:
         expect(m, ChildWorkflowInstanceFailedEvent)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 2
+    f1 = ''
     if 'task_scheduled_id' in d:
-        k -= 1
         v = d['task_scheduled_id']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'failure_details' in d:
-        k -= 1
         v = d['failure_details']
         if v is not None:
             f2 = encode_TaskFailureDetails(v)
@@ -4225,7 +4359,9 @@ def encode_ChildWorkflowInstanceFailedEvent(m):
                 t2 = '\x12'
                 n = len(f2)
                 s2 = SIZE[n] if n < 16384 else sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'attestation' in d:
             v = d['attestation']
@@ -4243,8 +4379,8 @@ def encode_ChildWorkflowInstanceFailedEvent(m):
                 t4 = _text_4[n] if n < 128 else '"' + sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, f4, u))
-    return join((t1, f1, t2, s2, f2))
+        return join((f1, t2, s2, f2, t3, s3, f3, t4, f4, u))
+    return join((f1, t2, s2, f2))
 
 
 def init_DetachedWorkflowInstanceCreatedEvent(self, instance_id=None):
@@ -4302,16 +4438,17 @@ def encode_DetachedWorkflowInstanceCreatedEvent(m):
     if type(m) is not DetachedWorkflowInstanceCreatedEvent:
         expect(m, DetachedWorkflowInstanceCreatedEvent)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, u))
@@ -4412,16 +4549,17 @@ def encode_TimerOriginExternalEvent(m):
     if type(m) is not TimerOriginExternalEvent:
         expect(m, TimerOriginExternalEvent)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, u))
@@ -4483,16 +4621,17 @@ def encode_TimerOriginActivityRetry(m):
     if type(m) is not TimerOriginActivityRetry:
         expect(m, TimerOriginActivityRetry)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = ''
     if 'task_execution_id' in d:
-        k -= 1
         v = d['task_execution_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, u))
@@ -4554,16 +4693,17 @@ def encode_TimerOriginChildWorkflowRetry(m):
     if type(m) is not TimerOriginChildWorkflowRetry:
         expect(m, TimerOriginChildWorkflowRetry)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, u))
@@ -4799,29 +4939,41 @@ def encode_TimerCreatedEvent(m):
     if type(m) is not TimerCreatedEvent:
         expect(m, TimerCreatedEvent)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = a1 = b1 = c1 = e1 = f1 = ''
     if 'fire_at' in d:
-        k -= 1
         v = d['fire_at']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b1 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b1 and 0x10000000 <= n < 1000000000:
                 t1 = '\n\x0c\x08'
                 a1 = LOW[x & 16383]
-                b1 = SECONDS[s]
                 c1 = LOW[n & 16383]
                 e1 = LOW[n >> 14 & 16383]
                 f1 = SIZE[n >> 28]
+            elif b1 and 0x200000 <= n < 0x10000000:
+                t1 = '\n\x0b\x08'
+                a1 = LOW[x & 16383]
+                c1 = LOW[n & 16383]
+                e1 = SIZE[n >> 14]
+            elif b1 and 0 < n < 16384:
+                t1 = '\n\x08\x08' if n < 128 else '\n\t\x08'
+                a1 = LOW[x & 16383]
+                f1 = SIZE[n]
             else:
+                b1 = ''
                 t1 = timestamp_field('\n', v, False)
+        elif v is not None:
+            t1 = timestamp_field('\n', v, False)
+    else:
+        k -= 1
     t4 = s4 = f4 = t5 = s5 = f5 = t6 = s6 = f6 = t7 = s7 = f7 = ''
     if '_group_current' in d:
-        k -= 1
+        k += 1
         if 'create_timer' in d:
-            k -= 1
+            k += 1
             v = d['create_timer']
             if v is not None:
                 f4 = encode_TimerOriginCreateTimer(v)
@@ -4829,7 +4981,7 @@ def encode_TimerCreatedEvent(m):
                 n = len(f4)
                 s4 = SIZE[n] if n < 16384 else sized(n)
         elif 'external_event' in d:
-            k -= 1
+            k += 1
             v = d['external_event']
             if v is not None:
                 f5 = encode_TimerOriginExternalEvent(v)
@@ -4837,7 +4989,7 @@ def encode_TimerCreatedEvent(m):
                 n = len(f5)
                 s5 = SIZE[n] if n < 16384 else sized(n)
         elif 'activity_retry' in d:
-            k -= 1
+            k += 1
             v = d['activity_retry']
             if v is not None:
                 f6 = encode_TimerOriginActivityRetry(v)
@@ -4845,14 +4997,14 @@ def encode_TimerCreatedEvent(m):
                 n = len(f6)
                 s6 = SIZE[n] if n < 16384 else sized(n)
         elif 'child_workflow_retry' in d:
-            k -= 1
+            k += 1
             v = d['child_workflow_retry']
             if v is not None:
                 f7 = encode_TimerOriginChildWorkflowRetry(v)
                 t7 = ':'
                 n = len(f7)
                 s7 = SIZE[n] if n < 16384 else sized(n)
-    if k:
+    if len(d) != k:
         t2 = f2 = ''
         if 'name' in d:
             v = d['name']
@@ -4968,36 +5120,48 @@ def encode_TimerFiredEvent(m):
     if type(m) is not TimerFiredEvent:
         expect(m, TimerFiredEvent)
     d = m.__dict__
-    k = len(d)
+    k = 2
     t1 = a1 = b1 = c1 = e1 = f1 = ''
     if 'fire_at' in d:
-        k -= 1
         v = d['fire_at']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b1 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b1 and 0x10000000 <= n < 1000000000:
                 t1 = '\n\x0c\x08'
                 a1 = LOW[x & 16383]
-                b1 = SECONDS[s]
                 c1 = LOW[n & 16383]
                 e1 = LOW[n >> 14 & 16383]
                 f1 = SIZE[n >> 28]
+            elif b1 and 0x200000 <= n < 0x10000000:
+                t1 = '\n\x0b\x08'
+                a1 = LOW[x & 16383]
+                c1 = LOW[n & 16383]
+                e1 = SIZE[n >> 14]
+            elif b1 and 0 < n < 16384:
+                t1 = '\n\x08\x08' if n < 128 else '\n\t\x08'
+                a1 = LOW[x & 16383]
+                f1 = SIZE[n]
             else:
+                b1 = ''
                 t1 = timestamp_field('\n', v, False)
-    t2 = f2 = ''
-    if 'timer_id' in d:
+        elif v is not None:
+            t1 = timestamp_field('\n', v, False)
+    else:
         k -= 1
+    f2 = ''
+    if 'timer_id' in d:
         v = d['timer_id']
         if v:
-            t2 = '\x10'
-            f2 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
-    if k:
+            f2 = _number_2[v] if -1 <= v < 2048 else '\x10' + int32(v)
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, a1, b1, c1, e1, f1, t2, f2, u))
-    return join((t1, a1, b1, c1, e1, f1, t2, f2))
+        return join((t1, a1, b1, c1, e1, f1, f2, u))
+    return join((t1, a1, b1, c1, e1, f1, f2))
 
 
 def init_WorkflowStartedEvent(self, version=None):
@@ -5214,33 +5378,36 @@ def encode_EventSentEvent(m):
     if type(m) is not EventSentEvent:
         expect(m, EventSentEvent)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, t2, f2, t3, s3, f3, u))
@@ -5328,25 +5495,27 @@ def encode_EventRaisedEvent(m):
     if type(m) is not EventRaisedEvent:
         expect(m, EventRaisedEvent)
     d = m.__dict__
-    k = len(d)
+    k = 2
     t1 = f1 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, t2, s2, f2, u))
@@ -5419,17 +5588,18 @@ def encode_ContinueAsNewEvent(m):
     if type(m) is not ContinueAsNewEvent:
         expect(m, ContinueAsNewEvent)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = s1 = f1 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f1 = v if v.isascii() else utf8(v)
             t1 = '\n'
             n = len(f1)
             s1 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, s1, f1, u))
@@ -5502,17 +5672,18 @@ def encode_ExecutionSuspendedEvent(m):
     if type(m) is not ExecutionSuspendedEvent:
         expect(m, ExecutionSuspendedEvent)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = s1 = f1 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f1 = v if v.isascii() else utf8(v)
             t1 = '\n'
             n = len(f1)
             s1 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, s1, f1, u))
@@ -5585,17 +5756,18 @@ def encode_ExecutionResumedEvent(m):
     if type(m) is not ExecutionResumedEvent:
         expect(m, ExecutionResumedEvent)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = s1 = f1 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f1 = v if v.isascii() else utf8(v)
             t1 = '\n'
             n = len(f1)
             s1 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, s1, f1, u))
@@ -5669,15 +5841,15 @@ def encode_ExecutionStalledEvent(m):
     if type(m) is not ExecutionStalledEvent:
         expect(m, ExecutionStalledEvent)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 1
+    f1 = ''
     if 'reason' in d:
-        k -= 1
         v = d['reason']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
-    if k:
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
+    if len(d) != k:
         t2 = f2 = ''
         if 'description' in d:
             v = d['description']
@@ -5687,8 +5859,8 @@ def encode_ExecutionStalledEvent(m):
                 t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, f2, u))
-    return join((t1, f1))
+        return join((f1, t2, f2, u))
+    return f1
 
 
 def init_HistoryEvent(self, event_id=None, timestamp=None, execution_started=None, execution_completed=None, execution_terminated=None, task_scheduled=None, task_completed=None, task_failed=None, child_workflow_instance_created=None, child_workflow_instance_completed=None, child_workflow_instance_failed=None, timer_created=None, timer_fired=None, workflow_started=None, workflow_completed=None, event_sent=None, event_raised=None, continue_as_new=None, execution_suspended=None, execution_resumed=None, execution_stalled=None, detached_workflow_instance_created=None, router=None):
@@ -6018,45 +6190,56 @@ def encode_HistoryEvent(m):
     if type(m) is not HistoryEvent:
         expect(m, HistoryEvent)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 2
+    f1 = ''
     if 'event_id' in d:
-        k -= 1
         v = d['event_id']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     t2 = a2 = b2 = c2 = e2 = f2 = ''
     if 'timestamp' in d:
-        k -= 1
         v = d['timestamp']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b2 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b2 and 0x10000000 <= n < 1000000000:
                 t2 = '\x12\x0c\x08'
                 a2 = LOW[x & 16383]
-                b2 = SECONDS[s]
                 c2 = LOW[n & 16383]
                 e2 = LOW[n >> 14 & 16383]
                 f2 = SIZE[n >> 28]
+            elif b2 and 0x200000 <= n < 0x10000000:
+                t2 = '\x12\x0b\x08'
+                a2 = LOW[x & 16383]
+                c2 = LOW[n & 16383]
+                e2 = SIZE[n >> 14]
+            elif b2 and 0 < n < 16384:
+                t2 = '\x12\x08\x08' if n < 128 else '\x12\t\x08'
+                a2 = LOW[x & 16383]
+                f2 = SIZE[n]
             else:
+                b2 = ''
                 t2 = timestamp_field('\x12', v, False)
+        elif v is not None:
+            t2 = timestamp_field('\x12', v, False)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
-    late = False
+    early = 0
     if '_group_current' in d:
         name = d['_group_current']['eventType']
         if name in d:
-            t3, write, late = _writers_HistoryEvent[name]
+            t3, write, early = _writers_HistoryEvent[name]
+            k += early
             f3 = write(d[name])
             n = len(f3)
             s3 = SIZE[n] if n < 16384 else sized(n)
-            if not late:
-                k -= 2
-    if k:
+    if len(d) != k:
         t31 = s31 = f31 = ''
-        if late:
+        if not early:
             t31, s31, f31 = t3, s3, f3
             t3 = s3 = f3 = ''
         t30 = s30 = f30 = ''
@@ -6069,8 +6252,54 @@ def encode_HistoryEvent(m):
                 s30 = SIZE[n] if n < 16384 else sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, a2, b2, c2, e2, f2, t3, s3, f3, t30, s30, f30, t31, s31, f31, u))
-    return join((t1, f1, t2, a2, b2, c2, e2, f2, t3, s3, f3))
+        return join((f1, t2, a2, b2, c2, e2, f2, t3, s3, f3, t30, s30, f30, t31, s31, f31, u))
+    return join((f1, t2, a2, b2, c2, e2, f2, t3, s3, f3))
+
+
+def encode_each_HistoryEvent(tag, messages):
+    o = []
+    add = o.append
+    for m in messages:
+        d = m.__dict__ if type(m) is HistoryEvent else ''
+        if len(d) == 4:
+            try:
+                i = d['event_id']
+                v = d['timestamp']
+                name = d['_group_current']['eventType']
+                content = d[name]
+                x = v.seconds - 1610612736
+                b = SECONDS[x >> 14]
+                n = v.nanos
+            except (KeyError, TypeError, AttributeError):
+                n = None
+            if n and 0x200000 <= n < 1000000000 and type(v) is Timestamp and not v._unknown_fields:
+                t, write, size = _each_HistoryEvent[name]
+                e = write(content)
+                k = len(e)
+                if k < 128:
+                    s = SIZE[k]
+                    k += size
+                else:
+                    s = SIZE[k] if k < 16384 else sized(k)
+                    k += size + len(s) - 1
+                if i:
+                    i = _number_1[i] if -1 <= i < 2048 else '\x08' + int32(i)
+                    k += len(i)
+                else:
+                    i = ''
+                a = LOW[x & 16383]
+                c = LOW[n & 16383]
+                if n >= 0x10000000:
+                    z = SIZE[k] if k < 16384 else sized(k)
+                    add(f'{tag}{z}{i}\x12\x0c\x08{a}{b}{c}{LOW[n >> 14 & 16383]}{SIZE[n >> 28]}{t}{s}{e}')
+                else:
+                    k -= 1
+                    z = SIZE[k] if k < 16384 else sized(k)
+                    add(f'{tag}{z}{i}\x12\x0b\x08{a}{b}{c}{SIZE[n >> 14]}{t}{s}{e}')
+                continue
+        e = encode_HistoryEvent(m)
+        add(tag + sized(len(e)) + e)
+    return join(o)
 
 
 def init_PropagatedHistoryChunk(self, raw_events=None, app_id=None, instance_id=None, workflow_name=None, raw_signatures=None, signing_cert_chains=None):
@@ -6212,10 +6441,9 @@ def encode_PropagatedHistoryChunk(m):
     if type(m) is not PropagatedHistoryChunk:
         expect(m, PropagatedHistoryChunk)
     d = m.__dict__
-    k = len(d)
+    k = 6
     f1 = ''
     if 'raw_events' in d:
-        k -= 1
         v = d['raw_events']
         if v:
             o = []
@@ -6224,33 +6452,37 @@ def encode_PropagatedHistoryChunk(m):
                 n = len(e)
                 o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
             f1 = join(o)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'app_id' in d:
-        k -= 1
         v = d['app_id']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    else:
+        k -= 1
     t3 = f3 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f3 = v if v.isascii() else utf8(v)
             n = len(f3)
             t3 = _text_3[n] if n < 128 else '\x1a' + sized(n)
+    else:
+        k -= 1
     t4 = f4 = ''
     if 'workflow_name' in d:
-        k -= 1
         v = d['workflow_name']
         if v:
             f4 = v if v.isascii() else utf8(v)
             n = len(f4)
             t4 = _text_4[n] if n < 128 else '"' + sized(n)
+    else:
+        k -= 1
     f5 = ''
     if 'raw_signatures' in d:
-        k -= 1
         v = d['raw_signatures']
         if v:
             o = []
@@ -6259,9 +6491,10 @@ def encode_PropagatedHistoryChunk(m):
                 n = len(e)
                 o += ('*', SIZE[n] if n < 16384 else sized(n), e)
             f5 = join(o)
+    else:
+        k -= 1
     f6 = ''
     if 'signing_cert_chains' in d:
-        k -= 1
         v = d['signing_cert_chains']
         if v:
             o = []
@@ -6270,7 +6503,9 @@ def encode_PropagatedHistoryChunk(m):
                 n = len(e)
                 o += ('2', SIZE[n] if n < 16384 else sized(n), e)
             f6 = join(o)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((f1, t2, f2, t3, f3, t4, f4, f5, f6, u))
@@ -6351,17 +6586,16 @@ def encode_PropagatedHistory(m):
     if type(m) is not PropagatedHistory:
         expect(m, PropagatedHistory)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 2
+    f1 = ''
     if 'scope' in d:
-        k -= 1
         v = d['scope']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     f2 = ''
     if 'chunks' in d:
-        k -= 1
         v = d['chunks']
         if v:
             o = []
@@ -6370,11 +6604,13 @@ def encode_PropagatedHistory(m):
                 n = len(e)
                 o += ('\x12', SIZE[n] if n < 16384 else sized(n), e)
             f2 = join(o)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, f2, u))
-    return join((t1, f1, f2))
+        return join((f1, f2, u))
+    return join((f1, f2))
 
 
 def init_ScheduleTaskAction(self, name=None, version=None, input=None, task_execution_id=None, history_propagation_scope=None):
@@ -6511,33 +6747,36 @@ def encode_ScheduleTaskAction(m):
     if type(m) is not ScheduleTaskAction:
         expect(m, ScheduleTaskAction)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = f1 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t5 = f5 = ''
     if 'task_execution_id' in d:
-        k -= 1
         v = d['task_execution_id']
         if v:
             f5 = v if v.isascii() else utf8(v)
             n = len(f5)
             t5 = _text_5[n] if n < 128 else '*' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t2 = s2 = f2 = ''
         if 'version' in d:
             v = d['version']
@@ -6546,15 +6785,14 @@ def encode_ScheduleTaskAction(m):
                 t2 = '\x12'
                 n = len(f2)
                 s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-        t6 = f6 = ''
+        f6 = ''
         if 'history_propagation_scope' in d:
             v = d['history_propagation_scope']
             if v is not None:
-                t6 = '0'
-                f6 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+                f6 = _number_6[v] if -1 <= v < 2048 else '0' + int32(v)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, s3, f3, t5, f5, t6, f6, u))
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t5, f5, f6, u))
     return join((t1, f1, t3, s3, f3, t5, f5))
 
 
@@ -6716,33 +6954,36 @@ def encode_CreateChildWorkflowAction(m):
     if type(m) is not CreateChildWorkflowAction:
         expect(m, CreateChildWorkflowAction)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f4 = v if v.isascii() else utf8(v)
             t4 = '"'
             n = len(f4)
             s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'version' in d:
             v = d['version']
@@ -6751,12 +6992,11 @@ def encode_CreateChildWorkflowAction(m):
                 t3 = '\x1a'
                 n = len(f3)
                 s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-        t6 = f6 = ''
+        f6 = ''
         if 'history_propagation_scope' in d:
             v = d['history_propagation_scope']
             if v is not None:
-                t6 = '0'
-                f6 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+                f6 = _number_6[v] if -1 <= v < 2048 else '0' + int32(v)
         t7 = s7 = f7 = ''
         if 'retry_parent_instance_info' in d:
             v = d['retry_parent_instance_info']
@@ -6767,7 +7007,7 @@ def encode_CreateChildWorkflowAction(m):
                 s7 = SIZE[n] if n < 16384 else sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t6, f6, t7, s7, f7, u))
+        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, f6, t7, s7, f7, u))
     return join((t1, f1, t2, f2, t4, s4, f4))
 
 
@@ -7002,48 +7242,53 @@ def encode_CreateDetachedWorkflowAction(m):
     if type(m) is not CreateDetachedWorkflowAction:
         expect(m, CreateDetachedWorkflowAction)
     d = m.__dict__
-    k = len(d)
+    k = 5
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f4 = v if v.isascii() else utf8(v)
             t4 = '"'
             n = len(f4)
             s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t6 = s6 = f6 = ''
     if 'execution_id' in d:
-        k -= 1
         v = d['execution_id']
         if v is not None:
             f6 = v if v.isascii() else utf8(v)
             t6 = '2'
             n = len(f6)
             s6 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     f7 = ''
     if 'tags' in d:
-        k -= 1
         v = d['tags']
         if v:
             f7 = map_entries(':', v)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'version' in d:
             v = d['version']
@@ -7055,19 +7300,30 @@ def encode_CreateDetachedWorkflowAction(m):
         t5 = a5 = b5 = c5 = e5 = f5 = ''
         if 'scheduled_start_timestamp' in d:
             v = d['scheduled_start_timestamp']
-            if v is not None:
-                x = v.seconds
+            if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+                x = v.seconds - 1610612736
+                b5 = high_seconds(x >> 14, '')
                 n = v.nanos
-                s = x and x >> 14
-                if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+                if b5 and 0x10000000 <= n < 1000000000:
                     t5 = '*\x0c\x08'
                     a5 = LOW[x & 16383]
-                    b5 = SECONDS[s]
                     c5 = LOW[n & 16383]
                     e5 = LOW[n >> 14 & 16383]
                     f5 = SIZE[n >> 28]
+                elif b5 and 0x200000 <= n < 0x10000000:
+                    t5 = '*\x0b\x08'
+                    a5 = LOW[x & 16383]
+                    c5 = LOW[n & 16383]
+                    e5 = SIZE[n >> 14]
+                elif b5 and 0 < n < 16384:
+                    t5 = '*\x08\x08' if n < 128 else '*\t\x08'
+                    a5 = LOW[x & 16383]
+                    f5 = SIZE[n]
                 else:
+                    b5 = ''
                     t5 = timestamp_field('*', v, True)
+            elif v is not None:
+                t5 = timestamp_field('*', v, True)
         t8 = s8 = f8 = ''
         if 'parent_trace_context' in d:
             v = d['parent_trace_context']
@@ -7294,29 +7550,41 @@ def encode_CreateTimerAction(m):
     if type(m) is not CreateTimerAction:
         expect(m, CreateTimerAction)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = a1 = b1 = c1 = e1 = f1 = ''
     if 'fire_at' in d:
-        k -= 1
         v = d['fire_at']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b1 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b1 and 0x10000000 <= n < 1000000000:
                 t1 = '\n\x0c\x08'
                 a1 = LOW[x & 16383]
-                b1 = SECONDS[s]
                 c1 = LOW[n & 16383]
                 e1 = LOW[n >> 14 & 16383]
                 f1 = SIZE[n >> 28]
+            elif b1 and 0x200000 <= n < 0x10000000:
+                t1 = '\n\x0b\x08'
+                a1 = LOW[x & 16383]
+                c1 = LOW[n & 16383]
+                e1 = SIZE[n >> 14]
+            elif b1 and 0 < n < 16384:
+                t1 = '\n\x08\x08' if n < 128 else '\n\t\x08'
+                a1 = LOW[x & 16383]
+                f1 = SIZE[n]
             else:
+                b1 = ''
                 t1 = timestamp_field('\n', v, False)
+        elif v is not None:
+            t1 = timestamp_field('\n', v, False)
+    else:
+        k -= 1
     t3 = s3 = f3 = t4 = s4 = f4 = t5 = s5 = f5 = t6 = s6 = f6 = ''
     if '_group_current' in d:
-        k -= 1
+        k += 1
         if 'create_timer' in d:
-            k -= 1
+            k += 1
             v = d['create_timer']
             if v is not None:
                 f3 = encode_TimerOriginCreateTimer(v)
@@ -7324,7 +7592,7 @@ def encode_CreateTimerAction(m):
                 n = len(f3)
                 s3 = SIZE[n] if n < 16384 else sized(n)
         elif 'external_event' in d:
-            k -= 1
+            k += 1
             v = d['external_event']
             if v is not None:
                 f4 = encode_TimerOriginExternalEvent(v)
@@ -7332,7 +7600,7 @@ def encode_CreateTimerAction(m):
                 n = len(f4)
                 s4 = SIZE[n] if n < 16384 else sized(n)
         elif 'activity_retry' in d:
-            k -= 1
+            k += 1
             v = d['activity_retry']
             if v is not None:
                 f5 = encode_TimerOriginActivityRetry(v)
@@ -7340,14 +7608,14 @@ def encode_CreateTimerAction(m):
                 n = len(f5)
                 s5 = SIZE[n] if n < 16384 else sized(n)
         elif 'child_workflow_retry' in d:
-            k -= 1
+            k += 1
             v = d['child_workflow_retry']
             if v is not None:
                 f6 = encode_TimerOriginChildWorkflowRetry(v)
                 t6 = '2'
                 n = len(f6)
                 s6 = SIZE[n] if n < 16384 else sized(n)
-    if k:
+    if len(d) != k:
         t2 = f2 = ''
         if 'name' in d:
             v = d['name']
@@ -7466,10 +7734,9 @@ def encode_SendEventAction(m):
     if type(m) is not SendEventAction:
         expect(m, SendEventAction)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = s1 = f1 = ''
     if 'instance' in d:
-        k -= 1
         v = d['instance']
         if v is not None:
             f1 = encode_WorkflowInstance(v)
@@ -7477,24 +7744,28 @@ def encode_SendEventAction(m):
                 t1 = '\n'
                 n = len(f1)
                 s1 = SIZE[n] if n < 16384 else sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'data' in d:
-        k -= 1
         v = d['data']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, s1, f1, t2, f2, t3, s3, f3, u))
@@ -7677,55 +7948,53 @@ def encode_CompleteWorkflowAction(m):
     if type(m) is not CompleteWorkflowAction:
         expect(m, CompleteWorkflowAction)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 6
+    f1 = ''
     if 'workflow_status' in d:
-        k -= 1
         v = d['workflow_status']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'result' in d:
-        k -= 1
         v = d['result']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'details' in d:
-        k -= 1
         v = d['details']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'new_version' in d:
-        k -= 1
         v = d['new_version']
         if v is not None:
             f4 = v if v.isascii() else utf8(v)
             t4 = '"'
             n = len(f4)
             s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     f5 = ''
     if 'carryover_events' in d:
-        k -= 1
         v = d['carryover_events']
         if v:
-            o = []
-            for x in v:
-                e = encode_HistoryEvent(x)
-                n = len(e)
-                o += ('*', SIZE[n] if n < 16384 else sized(n), e)
-            f5 = join(o)
+            f5 = encode_each_HistoryEvent('*', v)
+    else:
+        k -= 1
     t6 = s6 = f6 = ''
     if 'failure_details' in d:
-        k -= 1
         v = d['failure_details']
         if v is not None:
             f6 = encode_TaskFailureDetails(v)
@@ -7733,11 +8002,13 @@ def encode_CompleteWorkflowAction(m):
                 t6 = '2'
                 n = len(f6)
                 s6 = SIZE[n] if n < 16384 else sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, f5, t6, s6, f6, u))
-    return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, f5, t6, s6, f6))
+        return join((f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, f5, t6, s6, f6, u))
+    return join((f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, f5, t6, s6, f6))
 
 
 def init_TerminateWorkflowAction(self, instance_id=None, reason=None, recurse=None):
@@ -7829,31 +8100,34 @@ def encode_TerminateWorkflowAction(m):
     if type(m) is not TerminateWorkflowAction:
         expect(m, TerminateWorkflowAction)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'reason' in d:
-        k -= 1
         v = d['reason']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     f3 = ''
     if 'recurse' in d:
-        k -= 1
         v = d['recurse']
         if v:
             f3 = '\x18\x01'
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, t2, s2, f2, f3, u))
@@ -8213,19 +8487,19 @@ def encode_WorkflowAction(m):
     if type(m) is not WorkflowAction:
         expect(m, WorkflowAction)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 1
+    f1 = ''
     if 'id' in d:
-        k -= 1
         v = d['id']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     t2 = s2 = f2 = t3 = s3 = f3 = t4 = s4 = f4 = t5 = s5 = f5 = t6 = s6 = f6 = t7 = s7 = f7 = t10 = s10 = f10 = t11 = s11 = f11 = ''
     if '_group_current' in d:
-        k -= 1
+        k += 1
         if 'schedule_task' in d:
-            k -= 1
+            k += 1
             v = d['schedule_task']
             if v is not None:
                 f2 = encode_ScheduleTaskAction(v)
@@ -8233,7 +8507,7 @@ def encode_WorkflowAction(m):
                 n = len(f2)
                 s2 = SIZE[n] if n < 16384 else sized(n)
         elif 'create_child_workflow' in d:
-            k -= 1
+            k += 1
             v = d['create_child_workflow']
             if v is not None:
                 f3 = encode_CreateChildWorkflowAction(v)
@@ -8241,7 +8515,7 @@ def encode_WorkflowAction(m):
                 n = len(f3)
                 s3 = SIZE[n] if n < 16384 else sized(n)
         elif 'create_timer' in d:
-            k -= 1
+            k += 1
             v = d['create_timer']
             if v is not None:
                 f4 = encode_CreateTimerAction(v)
@@ -8249,7 +8523,7 @@ def encode_WorkflowAction(m):
                 n = len(f4)
                 s4 = SIZE[n] if n < 16384 else sized(n)
         elif 'send_event' in d:
-            k -= 1
+            k += 1
             v = d['send_event']
             if v is not None:
                 f5 = encode_SendEventAction(v)
@@ -8257,7 +8531,7 @@ def encode_WorkflowAction(m):
                 n = len(f5)
                 s5 = SIZE[n] if n < 16384 else sized(n)
         elif 'complete_workflow' in d:
-            k -= 1
+            k += 1
             v = d['complete_workflow']
             if v is not None:
                 f6 = encode_CompleteWorkflowAction(v)
@@ -8265,7 +8539,7 @@ def encode_WorkflowAction(m):
                 n = len(f6)
                 s6 = SIZE[n] if n < 16384 else sized(n)
         elif 'terminate_workflow' in d:
-            k -= 1
+            k += 1
             v = d['terminate_workflow']
             if v is not None:
                 f7 = encode_TerminateWorkflowAction(v)
@@ -8273,7 +8547,7 @@ def encode_WorkflowAction(m):
                 n = len(f7)
                 s7 = SIZE[n] if n < 16384 else sized(n)
         elif 'workflow_version_not_available' in d:
-            k -= 1
+            k += 1
             v = d['workflow_version_not_available']
             if v is not None:
                 f10 = encode_WorkflowVersionNotAvailableAction(v)
@@ -8281,14 +8555,14 @@ def encode_WorkflowAction(m):
                 n = len(f10)
                 s10 = SIZE[n] if n < 16384 else sized(n)
         elif 'create_detached_workflow' in d:
-            k -= 1
+            k += 1
             v = d['create_detached_workflow']
             if v is not None:
                 f11 = encode_CreateDetachedWorkflowAction(v)
                 t11 = 'Z'
                 n = len(f11)
                 s11 = SIZE[n] if n < 16384 else sized(n)
-    if k:
+    if len(d) != k:
         t9 = s9 = f9 = ''
         if 'router' in d:
             v = d['router']
@@ -8299,8 +8573,8 @@ def encode_WorkflowAction(m):
                 s9 = SIZE[n] if n < 16384 else sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, t7, s7, f7, t9, s9, f9, t10, s10, f10, t11, s11, f11, u))
-    return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, t7, s7, f7, t10, s10, f10, t11, s11, f11))
+        return join((f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, t7, s7, f7, t9, s9, f9, t10, s10, f10, t11, s11, f11, u))
+    return join((f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, s5, f5, t6, s6, f6, t7, s7, f7, t10, s10, f10, t11, s11, f11))
 
 
 def init_ActivityRequest(self, name=None, version=None, input=None, workflow_instance=None, task_id=None, parent_trace_context=None, task_execution_id=None, propagated_history=None):
@@ -8508,27 +8782,28 @@ def encode_ActivityRequest(m):
     if type(m) is not ActivityRequest:
         expect(m, ActivityRequest)
     d = m.__dict__
-    k = len(d)
+    k = 5
     t1 = f1 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'workflow_instance' in d:
-        k -= 1
         v = d['workflow_instance']
         if v is not None:
             f4 = encode_WorkflowInstance(v)
@@ -8536,22 +8811,25 @@ def encode_ActivityRequest(m):
                 t4 = '"'
                 n = len(f4)
                 s4 = SIZE[n] if n < 16384 else sized(n)
-    t5 = f5 = ''
-    if 'task_id' in d:
+    else:
         k -= 1
+    f5 = ''
+    if 'task_id' in d:
         v = d['task_id']
         if v:
-            t5 = '('
-            f5 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f5 = _number_5[v] if -1 <= v < 2048 else '(' + int32(v)
+    else:
+        k -= 1
     t7 = f7 = ''
     if 'task_execution_id' in d:
-        k -= 1
         v = d['task_execution_id']
         if v:
             f7 = v if v.isascii() else utf8(v)
             n = len(f7)
             t7 = _text_7[n] if n < 128 else ':' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t2 = s2 = f2 = ''
         if 'version' in d:
             v = d['version']
@@ -8579,8 +8857,8 @@ def encode_ActivityRequest(m):
                 s8 = SIZE[n] if n < 16384 else sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, t5, f5, t6, s6, f6, t7, f7, t8, s8, f8, u))
-    return join((t1, f1, t3, s3, f3, t4, s4, f4, t5, f5, t7, f7))
+        return join((t1, f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, f5, t6, s6, f6, t7, f7, t8, s8, f8, u))
+    return join((t1, f1, t3, s3, f3, t4, s4, f4, f5, t7, f7))
 
 
 def init_ActivityResponse(self, instance_id=None, task_id=None, result=None, failure_details=None, completion_token=None):
@@ -8720,34 +8998,35 @@ def encode_ActivityResponse(m):
     if type(m) is not ActivityResponse:
         expect(m, ActivityResponse)
     d = m.__dict__
-    k = len(d)
+    k = 5
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    t2 = f2 = ''
-    if 'task_id' in d:
+    else:
         k -= 1
+    f2 = ''
+    if 'task_id' in d:
         v = d['task_id']
         if v:
-            t2 = '\x10'
-            f2 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f2 = _number_2[v] if -1 <= v < 2048 else '\x10' + int32(v)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'result' in d:
-        k -= 1
         v = d['result']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'failure_details' in d:
-        k -= 1
         v = d['failure_details']
         if v is not None:
             f4 = encode_TaskFailureDetails(v)
@@ -8755,19 +9034,22 @@ def encode_ActivityResponse(m):
                 t4 = '"'
                 n = len(f4)
                 s4 = SIZE[n] if n < 16384 else sized(n)
+    else:
+        k -= 1
     t5 = f5 = ''
     if 'completion_token' in d:
-        k -= 1
         v = d['completion_token']
         if v:
             f5 = v if v.isascii() else utf8(v)
             n = len(f5)
             t5 = _text_5[n] if n < 128 else '*' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, f5, u))
-    return join((t1, f1, t2, f2, t3, s3, f3, t4, s4, f4, t5, f5))
+        return join((t1, f1, f2, t3, s3, f3, t4, s4, f4, t5, f5, u))
+    return join((t1, f1, f2, t3, s3, f3, t4, s4, f4, t5, f5))
 
 
 def init_CachedHistory(self, event_count=None):
@@ -8827,19 +9109,19 @@ def encode_CachedHistory(m):
     if type(m) is not CachedHistory:
         expect(m, CachedHistory)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 1
+    f1 = ''
     if 'event_count' in d:
-        k -= 1
         v = d['event_count']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
-    if k:
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, u))
-    return join((t1, f1))
+        return join((f1, u))
+    return f1
 
 
 def init_WorkflowRequest(self, instance_id=None, execution_id=None, past_events=None, new_events=None, requires_history_streaming=None, router=None, propagated_history=None, cached_history=None):
@@ -9041,53 +9323,48 @@ def encode_WorkflowRequest(m):
     if type(m) is not WorkflowRequest:
         expect(m, WorkflowRequest)
     d = m.__dict__
-    k = len(d)
+    k = 5
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'execution_id' in d:
-        k -= 1
         v = d['execution_id']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     f3 = ''
     if 'past_events' in d:
-        k -= 1
         v = d['past_events']
         if v:
-            o = []
-            for x in v:
-                e = encode_HistoryEvent(x)
-                n = len(e)
-                o += ('\x1a', SIZE[n] if n < 16384 else sized(n), e)
-            f3 = join(o)
+            f3 = encode_each_HistoryEvent('\x1a', v)
+    else:
+        k -= 1
     f4 = ''
     if 'new_events' in d:
-        k -= 1
         v = d['new_events']
         if v:
-            o = []
-            for x in v:
-                e = encode_HistoryEvent(x)
-                n = len(e)
-                o += ('"', SIZE[n] if n < 16384 else sized(n), e)
-            f4 = join(o)
+            f4 = encode_each_HistoryEvent('"', v)
+    else:
+        k -= 1
     f6 = ''
     if 'requires_history_streaming' in d:
-        k -= 1
         v = d['requires_history_streaming']
         if v:
             f6 = '0\x01'
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t7 = s7 = f7 = ''
         if 'router' in d:
             v = d['router']
@@ -9275,18 +9552,18 @@ def encode_WorkflowResponse(m):
     if type(m) is not WorkflowResponse:
         expect(m, WorkflowResponse)
     d = m.__dict__
-    k = len(d)
+    k = 5
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     f2 = ''
     if 'actions' in d:
-        k -= 1
         v = d['actions']
         if v:
             o = []
@@ -9295,31 +9572,36 @@ def encode_WorkflowResponse(m):
                 n = len(e)
                 o += ('\x12', SIZE[n] if n < 16384 else sized(n), e)
             f2 = join(o)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'custom_status' in d:
-        k -= 1
         v = d['custom_status']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t4 = f4 = ''
     if 'completion_token' in d:
-        k -= 1
         v = d['completion_token']
         if v:
             f4 = v if v.isascii() else utf8(v)
             n = len(f4)
             t4 = _text_4[n] if n < 128 else '"' + sized(n)
+    else:
+        k -= 1
     f5 = ''
     if 'num_events_processed' in d:
-        k -= 1
         v = d['num_events_processed']
         if v is not None:
             e = '\x08' + int32(v) if v else ''
             f5 = '*' + sized(len(e)) + e
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t6 = s6 = f6 = ''
         if 'version' in d:
             v = d['version']
@@ -9594,71 +9876,89 @@ def encode_CreateInstanceRequest(m):
     if type(m) is not CreateInstanceRequest:
         expect(m, CreateInstanceRequest)
     d = m.__dict__
-    k = len(d)
+    k = 7
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f4 = v if v.isascii() else utf8(v)
             t4 = '"'
             n = len(f4)
             s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     t5 = a5 = b5 = c5 = e5 = f5 = ''
     if 'scheduled_start_timestamp' in d:
-        k -= 1
         v = d['scheduled_start_timestamp']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b5 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b5 and 0x10000000 <= n < 1000000000:
                 t5 = '*\x0c\x08'
                 a5 = LOW[x & 16383]
-                b5 = SECONDS[s]
                 c5 = LOW[n & 16383]
                 e5 = LOW[n >> 14 & 16383]
                 f5 = SIZE[n >> 28]
+            elif b5 and 0x200000 <= n < 0x10000000:
+                t5 = '*\x0b\x08'
+                a5 = LOW[x & 16383]
+                c5 = LOW[n & 16383]
+                e5 = SIZE[n >> 14]
+            elif b5 and 0 < n < 16384:
+                t5 = '*\x08\x08' if n < 128 else '*\t\x08'
+                a5 = LOW[x & 16383]
+                f5 = SIZE[n]
             else:
+                b5 = ''
                 t5 = timestamp_field('*', v, False)
+        elif v is not None:
+            t5 = timestamp_field('*', v, False)
+    else:
+        k -= 1
     t7 = s7 = f7 = ''
     if 'execution_id' in d:
-        k -= 1
         v = d['execution_id']
         if v is not None:
             f7 = v if v.isascii() else utf8(v)
             t7 = ':'
             n = len(f7)
             s7 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     f8 = ''
     if 'tags' in d:
-        k -= 1
         v = d['tags']
         if v:
             f8 = map_entries('B', v)
+    else:
+        k -= 1
     f10 = ''
     if 'enforce_unique_instance_id' in d:
-        k -= 1
         v = d['enforce_unique_instance_id']
         if v:
             f10 = 'P\x01'
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'version' in d:
             v = d['version']
@@ -9745,16 +10045,17 @@ def encode_CreateInstanceResponse(m):
     if type(m) is not CreateInstanceResponse:
         expect(m, CreateInstanceResponse)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, u))
@@ -9848,22 +10149,24 @@ def encode_GetInstanceRequest(m):
     if type(m) is not GetInstanceRequest:
         expect(m, GetInstanceRequest)
     d = m.__dict__
-    k = len(d)
+    k = 2
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     f2 = ''
     if 'get_inputs_and_outputs' in d:
-        k -= 1
         v = d['get_inputs_and_outputs']
         if v:
             f2 = '\x10\x01'
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'router' in d:
             v = d['router']
@@ -9950,16 +10253,16 @@ def encode_GetInstanceResponse(m):
     if type(m) is not GetInstanceResponse:
         expect(m, GetInstanceResponse)
     d = m.__dict__
-    k = len(d)
+    k = 2
     f1 = ''
     if 'exists' in d:
-        k -= 1
         v = d['exists']
         if v:
             f1 = '\x08\x01'
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'workflow_state' in d:
-        k -= 1
         v = d['workflow_state']
         if v is not None:
             f2 = encode_WorkflowState(v)
@@ -9967,7 +10270,9 @@ def encode_GetInstanceResponse(m):
                 t2 = '\x12'
                 n = len(f2)
                 s2 = SIZE[n] if n < 16384 else sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((f1, t2, s2, f2, u))
@@ -10094,33 +10399,36 @@ def encode_RaiseEventRequest(m):
     if type(m) is not RaiseEventRequest:
         expect(m, RaiseEventRequest)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = f2 = ''
     if 'name' in d:
-        k -= 1
         v = d['name']
         if v:
             f2 = v if v.isascii() else utf8(v)
             n = len(f2)
             t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
+    else:
+        k -= 1
     t3 = s3 = f3 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f3 = v if v.isascii() else utf8(v)
             t3 = '\x1a'
             n = len(f3)
             s3 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t4 = s4 = f4 = ''
         if 'router' in d:
             v = d['router']
@@ -10287,31 +10595,34 @@ def encode_TerminateRequest(m):
     if type(m) is not TerminateRequest:
         expect(m, TerminateRequest)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'output' in d:
-        k -= 1
         v = d['output']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     f3 = ''
     if 'recursive' in d:
-        k -= 1
         v = d['recursive']
         if v:
             f3 = '\x18\x01'
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t4 = s4 = f4 = ''
         if 'router' in d:
             v = d['router']
@@ -10470,25 +10781,27 @@ def encode_SuspendRequest(m):
     if type(m) is not SuspendRequest:
         expect(m, SuspendRequest)
     d = m.__dict__
-    k = len(d)
+    k = 2
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'reason' in d:
-        k -= 1
         v = d['reason']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'router' in d:
             v = d['router']
@@ -10647,25 +10960,27 @@ def encode_ResumeRequest(m):
     if type(m) is not ResumeRequest:
         expect(m, ResumeRequest)
     d = m.__dict__
-    k = len(d)
+    k = 2
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
+    else:
+        k -= 1
     t2 = s2 = f2 = ''
     if 'reason' in d:
-        k -= 1
         v = d['reason']
         if v is not None:
             f2 = v if v.isascii() else utf8(v)
             t2 = '\x12'
             n = len(f2)
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = s3 = f3 = ''
         if 'router' in d:
             v = d['router']
@@ -10851,19 +11166,19 @@ def encode_PurgeInstancesRequest(m):
     if type(m) is not PurgeInstancesRequest:
         expect(m, PurgeInstancesRequest)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = t2 = s2 = f2 = ''
     if '_group_current' in d:
-        k -= 1
+        k += 1
         if 'instance_id' in d:
-            k -= 1
+            k += 1
             v = d['instance_id']
             if v is not None:
                 f1 = v if v.isascii() else utf8(v)
                 n = len(f1)
                 t1 = _text_1[n] if n < 128 else '\n' + sized(n)
         elif 'purge_instance_filter' in d:
-            k -= 1
+            k += 1
             v = d['purge_instance_filter']
             if v is not None:
                 f2 = encode_PurgeInstanceFilter(v)
@@ -10872,11 +11187,12 @@ def encode_PurgeInstancesRequest(m):
                 s2 = SIZE[n] if n < 16384 else sized(n)
     f3 = ''
     if 'recursive' in d:
-        k -= 1
         v = d['recursive']
         if v:
             f3 = '\x18\x01'
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         f4 = ''
         if 'force' in d:
             v = d['force']
@@ -11047,49 +11363,74 @@ def encode_PurgeInstanceFilter(m):
     if type(m) is not PurgeInstanceFilter:
         expect(m, PurgeInstanceFilter)
     d = m.__dict__
-    k = len(d)
+    k = 3
     t1 = a1 = b1 = c1 = e1 = f1 = ''
     if 'created_time_from' in d:
-        k -= 1
         v = d['created_time_from']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b1 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b1 and 0x10000000 <= n < 1000000000:
                 t1 = '\n\x0c\x08'
                 a1 = LOW[x & 16383]
-                b1 = SECONDS[s]
                 c1 = LOW[n & 16383]
                 e1 = LOW[n >> 14 & 16383]
                 f1 = SIZE[n >> 28]
+            elif b1 and 0x200000 <= n < 0x10000000:
+                t1 = '\n\x0b\x08'
+                a1 = LOW[x & 16383]
+                c1 = LOW[n & 16383]
+                e1 = SIZE[n >> 14]
+            elif b1 and 0 < n < 16384:
+                t1 = '\n\x08\x08' if n < 128 else '\n\t\x08'
+                a1 = LOW[x & 16383]
+                f1 = SIZE[n]
             else:
+                b1 = ''
                 t1 = timestamp_field('\n', v, False)
+        elif v is not None:
+            t1 = timestamp_field('\n', v, False)
+    else:
+        k -= 1
     t2 = a2 = b2 = c2 = e2 = f2 = ''
     if 'created_time_to' in d:
-        k -= 1
         v = d['created_time_to']
-        if v is not None:
-            x = v.seconds
+        if type(v) is Timestamp and v.seconds and v.nanos and not v._unknown_fields:
+            x = v.seconds - 1610612736
+            b2 = high_seconds(x >> 14, '')
             n = v.nanos
-            s = x and x >> 14
-            if n and s in SECONDS and 0x10000000 <= n < 1000000000 and not v._unknown_fields:
+            if b2 and 0x10000000 <= n < 1000000000:
                 t2 = '\x12\x0c\x08'
                 a2 = LOW[x & 16383]
-                b2 = SECONDS[s]
                 c2 = LOW[n & 16383]
                 e2 = LOW[n >> 14 & 16383]
                 f2 = SIZE[n >> 28]
+            elif b2 and 0x200000 <= n < 0x10000000:
+                t2 = '\x12\x0b\x08'
+                a2 = LOW[x & 16383]
+                c2 = LOW[n & 16383]
+                e2 = SIZE[n >> 14]
+            elif b2 and 0 < n < 16384:
+                t2 = '\x12\x08\x08' if n < 128 else '\x12\t\x08'
+                a2 = LOW[x & 16383]
+                f2 = SIZE[n]
             else:
+                b2 = ''
                 t2 = timestamp_field('\x12', v, False)
+        elif v is not None:
+            t2 = timestamp_field('\x12', v, False)
+    else:
+        k -= 1
     f3 = ''
     if 'runtime_status' in d:
-        k -= 1
         v = d['runtime_status']
         if v:
             e = join([int32(x) for x in v])
             f3 = join(('\x1a', sized(len(e)), e))
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, a1, b1, c1, e1, f1, t2, a2, b2, c2, e2, f2, f3, u))
@@ -11168,26 +11509,27 @@ def encode_PurgeInstancesResponse(m):
     if type(m) is not PurgeInstancesResponse:
         expect(m, PurgeInstancesResponse)
     d = m.__dict__
-    k = len(d)
-    t1 = f1 = ''
+    k = 2
+    f1 = ''
     if 'deleted_instance_count' in d:
-        k -= 1
         v = d['deleted_instance_count']
         if v:
-            t1 = '\x08'
-            f1 = SIZE[v] if 0 <= v < 16384 else ALL_ONES if v == -1 else int32(v)
+            f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
+    else:
+        k -= 1
     f2 = ''
     if 'is_complete' in d:
-        k -= 1
         v = d['is_complete']
         if v is not None:
             e = '\x08' + '\x01' if v else ''
             f2 = '\x12' + sized(len(e)) + e
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, f2, u))
-    return join((t1, f1, f2))
+        return join((f1, f2, u))
+    return join((f1, f2))
 
 
 def init_GetWorkItemsRequest(self, capabilities=None):
@@ -11270,15 +11612,16 @@ def encode_GetWorkItemsRequest(m):
     if type(m) is not GetWorkItemsRequest:
         expect(m, GetWorkItemsRequest)
     d = m.__dict__
-    k = len(d)
+    k = 1
     f4 = ''
     if 'capabilities' in d:
-        k -= 1
         v = d['capabilities']
         if v:
             e = join([int32(x) for x in v])
             f4 = join(('"', sized(len(e)), e))
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((f4, u))
@@ -11435,12 +11778,12 @@ def encode_WorkItem(m):
     if type(m) is not WorkItem:
         expect(m, WorkItem)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = s1 = f1 = t2 = s2 = f2 = t6 = s6 = f6 = ''
     if '_group_current' in d:
-        k -= 1
+        k += 1
         if 'workflow_request' in d:
-            k -= 1
+            k += 1
             v = d['workflow_request']
             if v is not None:
                 f1 = encode_WorkflowRequest(v)
@@ -11448,7 +11791,7 @@ def encode_WorkItem(m):
                 n = len(f1)
                 s1 = SIZE[n] if n < 16384 else sized(n)
         elif 'activity_request' in d:
-            k -= 1
+            k += 1
             v = d['activity_request']
             if v is not None:
                 f2 = encode_ActivityRequest(v)
@@ -11456,7 +11799,7 @@ def encode_WorkItem(m):
                 n = len(f2)
                 s2 = SIZE[n] if n < 16384 else sized(n)
         elif 'health_ping' in d:
-            k -= 1
+            k += 1
             v = d['health_ping']
             if v is not None:
                 f6 = encode_HealthPing(v)
@@ -11465,13 +11808,14 @@ def encode_WorkItem(m):
                 s6 = SIZE[n] if n < 16384 else sized(n)
     t10 = f10 = ''
     if 'completion_token' in d:
-        k -= 1
         v = d['completion_token']
         if v:
             f10 = v if v.isascii() else utf8(v)
             n = len(f10)
             t10 = _text_10[n] if n < 128 else 'R' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, s1, f1, t2, s2, f2, t6, s6, f6, t10, f10, u))
@@ -11708,38 +12052,41 @@ def encode_RerunWorkflowFromEventRequest(m):
     if type(m) is not RerunWorkflowFromEventRequest:
         expect(m, RerunWorkflowFromEventRequest)
     d = m.__dict__
-    k = len(d)
+    k = 4
     t1 = f1 = ''
     if 'source_instance_id' in d:
-        k -= 1
         v = d['source_instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    t2 = f2 = ''
-    if 'event_id' in d:
+    else:
         k -= 1
+    f2 = ''
+    if 'event_id' in d:
         v = d['event_id']
         if v:
-            t2 = '\x10'
-            f2 = SIZE[v] if 0 <= v < 16384 else uint32(v)
+            f2 = '\x10' + uint32(v)
+    else:
+        k -= 1
     t4 = s4 = f4 = ''
     if 'input' in d:
-        k -= 1
         v = d['input']
         if v is not None:
             f4 = v if v.isascii() else utf8(v)
             t4 = '"'
             n = len(f4)
             s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
+    else:
+        k -= 1
     f5 = ''
     if 'overwrite_input' in d:
-        k -= 1
         v = d['overwrite_input']
         if v:
             f5 = '(\x01'
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t3 = f3 = ''
         if 'new_instance_id' in d:
             v = d['new_instance_id']
@@ -11764,8 +12111,8 @@ def encode_RerunWorkflowFromEventRequest(m):
                 s7 = SIZE[n] if n < 16384 else sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, f2, t3, f3, t4, s4, f4, f5, t6, f6, t7, s7, f7, u))
-    return join((t1, f1, t2, f2, t4, s4, f4, f5))
+        return join((t1, f1, f2, t3, f3, t4, s4, f4, f5, t6, f6, t7, s7, f7, u))
+    return join((t1, f1, f2, t4, s4, f4, f5))
 
 
 def init_RerunWorkflowFromEventResponse(self, new_instance_id=None):
@@ -11823,16 +12170,17 @@ def encode_RerunWorkflowFromEventResponse(m):
     if type(m) is not RerunWorkflowFromEventResponse:
         expect(m, RerunWorkflowFromEventResponse)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = ''
     if 'new_instance_id' in d:
-        k -= 1
         v = d['new_instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, u))
@@ -11912,15 +12260,14 @@ def encode_ListInstanceIDsRequest(m):
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    t2 = f2 = ''
+    f2 = ''
     if 'page_size' in d:
         v = d['page_size']
         if v is not None:
-            t2 = '\x10'
-            f2 = SIZE[v] if 0 <= v < 16384 else uint32(v)
+            f2 = '\x10' + uint32(v)
     u = d.get('_unknown_fields')
     u = u.decode('latin-1') if u else ''
-    return join((t1, f1, t2, f2, u))
+    return join((t1, f1, f2, u))
 
 
 def init_ListInstanceIDsResponse(self, instance_ids=None, continuation_token=None):
@@ -11996,10 +12343,9 @@ def encode_ListInstanceIDsResponse(m):
     if type(m) is not ListInstanceIDsResponse:
         expect(m, ListInstanceIDsResponse)
     d = m.__dict__
-    k = len(d)
+    k = 1
     f1 = ''
     if 'instance_ids' in d:
-        k -= 1
         v = d['instance_ids']
         if v:
             o = []
@@ -12008,7 +12354,9 @@ def encode_ListInstanceIDsResponse(m):
                 n = len(e)
                 o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
             f1 = join(o)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         t2 = f2 = ''
         if 'continuation_token' in d:
             v = d['continuation_token']
@@ -12077,16 +12425,17 @@ def encode_GetInstanceHistoryRequest(m):
     if type(m) is not GetInstanceHistoryRequest:
         expect(m, GetInstanceHistoryRequest)
     d = m.__dict__
-    k = len(d)
+    k = 1
     t1 = f1 = ''
     if 'instance_id' in d:
-        k -= 1
         v = d['instance_id']
         if v:
             f1 = v if v.isascii() else utf8(v)
             n = len(f1)
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
-    if k:
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((t1, f1, u))
@@ -12155,19 +12504,15 @@ def encode_GetInstanceHistoryResponse(m):
     if type(m) is not GetInstanceHistoryResponse:
         expect(m, GetInstanceHistoryResponse)
     d = m.__dict__
-    k = len(d)
+    k = 1
     f1 = ''
     if 'events' in d:
-        k -= 1
         v = d['events']
         if v:
-            o = []
-            for x in v:
-                e = encode_HistoryEvent(x)
-                n = len(e)
-                o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
-            f1 = join(o)
-    if k:
+            f1 = encode_each_HistoryEvent('\n', v)
+    else:
+        k -= 1
+    if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
         return join((f1, u))
@@ -12222,26 +12567,48 @@ _set_HistoryEvent_execution_resumed = {'eventType': 'execution_resumed'}
 _set_HistoryEvent_execution_stalled = {'eventType': 'execution_stalled'}
 _set_HistoryEvent_detached_workflow_instance_created = {'eventType': 'detached_workflow_instance_created'}
 _writers_HistoryEvent = {
-    'execution_started': ('\x1a', encode_ExecutionStartedEvent, False),
-    'execution_completed': ('"', encode_ExecutionCompletedEvent, False),
-    'execution_terminated': ('*', encode_ExecutionTerminatedEvent, False),
-    'task_scheduled': ('2', encode_TaskScheduledEvent, False),
-    'task_completed': (':', encode_TaskCompletedEvent, False),
-    'task_failed': ('B', encode_TaskFailedEvent, False),
-    'child_workflow_instance_created': ('J', encode_ChildWorkflowInstanceCreatedEvent, False),
-    'child_workflow_instance_completed': ('R', encode_ChildWorkflowInstanceCompletedEvent, False),
-    'child_workflow_instance_failed': ('Z', encode_ChildWorkflowInstanceFailedEvent, False),
-    'timer_created': ('b', encode_TimerCreatedEvent, False),
-    'timer_fired': ('j', encode_TimerFiredEvent, False),
-    'workflow_started': ('r', encode_WorkflowStartedEvent, False),
-    'workflow_completed': ('z', encode_WorkflowCompletedEvent, False),
-    'event_sent': ('\x82\x01', encode_EventSentEvent, False),
-    'event_raised': ('\x8a\x01', encode_EventRaisedEvent, False),
-    'continue_as_new': ('\xa2\x01', encode_ContinueAsNewEvent, False),
-    'execution_suspended': ('\xaa\x01', encode_ExecutionSuspendedEvent, False),
-    'execution_resumed': ('\xb2\x01', encode_ExecutionResumedEvent, False),
-    'execution_stalled': ('\xfa\x01', encode_ExecutionStalledEvent, True),
-    'detached_workflow_instance_created': ('\x82\x02', encode_DetachedWorkflowInstanceCreatedEvent, True),
+    'execution_started': ('\x1a', encode_ExecutionStartedEvent, 2),
+    'execution_completed': ('"', encode_ExecutionCompletedEvent, 2),
+    'execution_terminated': ('*', encode_ExecutionTerminatedEvent, 2),
+    'task_scheduled': ('2', encode_TaskScheduledEvent, 2),
+    'task_completed': (':', encode_TaskCompletedEvent, 2),
+    'task_failed': ('B', encode_TaskFailedEvent, 2),
+    'child_workflow_instance_created': ('J', encode_ChildWorkflowInstanceCreatedEvent, 2),
+    'child_workflow_instance_completed': ('R', encode_ChildWorkflowInstanceCompletedEvent, 2),
+    'child_workflow_instance_failed': ('Z', encode_ChildWorkflowInstanceFailedEvent, 2),
+    'timer_created': ('b', encode_TimerCreatedEvent, 2),
+    'timer_fired': ('j', encode_TimerFiredEvent, 2),
+    'workflow_started': ('r', encode_WorkflowStartedEvent, 2),
+    'workflow_completed': ('z', encode_WorkflowCompletedEvent, 2),
+    'event_sent': ('\x82\x01', encode_EventSentEvent, 2),
+    'event_raised': ('\x8a\x01', encode_EventRaisedEvent, 2),
+    'continue_as_new': ('\xa2\x01', encode_ContinueAsNewEvent, 2),
+    'execution_suspended': ('\xaa\x01', encode_ExecutionSuspendedEvent, 2),
+    'execution_resumed': ('\xb2\x01', encode_ExecutionResumedEvent, 2),
+    'execution_stalled': ('\xfa\x01', encode_ExecutionStalledEvent, 0),
+    'detached_workflow_instance_created': ('\x82\x02', encode_DetachedWorkflowInstanceCreatedEvent, 0),
+}
+_each_HistoryEvent = {
+    'execution_started': ('\x1a', encode_ExecutionStartedEvent, 16),
+    'execution_completed': ('"', encode_ExecutionCompletedEvent, 16),
+    'execution_terminated': ('*', encode_ExecutionTerminatedEvent, 16),
+    'task_scheduled': ('2', encode_TaskScheduledEvent, 16),
+    'task_completed': (':', encode_TaskCompletedEvent, 16),
+    'task_failed': ('B', encode_TaskFailedEvent, 16),
+    'child_workflow_instance_created': ('J', encode_ChildWorkflowInstanceCreatedEvent, 16),
+    'child_workflow_instance_completed': ('R', encode_ChildWorkflowInstanceCompletedEvent, 16),
+    'child_workflow_instance_failed': ('Z', encode_ChildWorkflowInstanceFailedEvent, 16),
+    'timer_created': ('b', encode_TimerCreatedEvent, 16),
+    'timer_fired': ('j', encode_TimerFiredEvent, 16),
+    'workflow_started': ('r', encode_WorkflowStartedEvent, 16),
+    'workflow_completed': ('z', encode_WorkflowCompletedEvent, 16),
+    'event_sent': ('\x82\x01', encode_EventSentEvent, 17),
+    'event_raised': ('\x8a\x01', encode_EventRaisedEvent, 17),
+    'continue_as_new': ('\xa2\x01', encode_ContinueAsNewEvent, 17),
+    'execution_suspended': ('\xaa\x01', encode_ExecutionSuspendedEvent, 17),
+    'execution_resumed': ('\xb2\x01', encode_ExecutionResumedEvent, 17),
+    'execution_stalled': ('\xfa\x01', encode_ExecutionStalledEvent, 17),
+    'detached_workflow_instance_created': ('\x82\x02', encode_DetachedWorkflowInstanceCreatedEvent, 17),
 }
 _set_CreateTimerAction_create_timer = {'origin': 'create_timer'}
 _set_CreateTimerAction_external_event = {'origin': 'external_event'}

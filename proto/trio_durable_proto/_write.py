@@ -22,11 +22,14 @@ LOW = [chr(n & 127 | 128) + chr(n >> 7 | 128) for n in range(16384)]
 WRAPPED = ["\0", *(SIZE[len(SIZE[n]) + 1 + n] + "\n" + SIZE[n] for n in range(1, 4096))]
 """What stands between the tag of a StringValue field and its text of 0, 1, ... bytes."""
 
+SINCE = 0x60000000
 SECONDS: dict[int, str] = {}
-"""What follows the low 14 bits of the seconds in a timestamp of ten digits, up to the tag of the nanoseconds.
+"""What follows the low 14 bits of a timestamp's seconds, up to the tag of its nanoseconds.
 
-By the seconds shifted right by 14, for those 4.5 hours that were met; `timestamp` fills it, and keeps it small.
+By the seconds since SINCE, without those 14 bits: an entry serves for 4.5 hours. Made when such hours are first met; at
+most those of 34 years.
 """
+high_seconds = SECONDS.get
 
 ALL_ONES = "\xff" * 9 + "\x01"
 """-1 as a varint: the id of every event that confirms no action."""
@@ -79,19 +82,15 @@ def uint32(n: int) -> str:
 
 
 def timestamp(m: Any) -> str:
-    """A Timestamp, whatever is in it. Generated code puts together those of 12 bytes itself, once SECONDS has them."""
+    """A Timestamp, whatever is in it. Generated code puts together the usual ones itself, once SECONDS has them."""
     seconds, nanos, unknown = m.seconds or 0, m.nanos or 0, m._unknown_fields
-    if 0x10000000 <= seconds < 0x800000000:
-        high = seconds >> 14
-        if high not in SECONDS:
-            if len(SECONDS) >= 4096:
-                SECONDS.clear()
-            SECONDS[high] = int64(high) + "\x10"
-        text = "\x08" + LOW[seconds & 16383] + SECONDS[high]
-        if 0x200000 <= nanos < 0x10000000:
-            text += LOW[nanos & 16383] + SIZE[nanos >> 14]
-        else:
-            text = text + int32(nanos) if nanos else text[:-1]
+    if 0 <= seconds - SINCE < 0x40000000:
+        high = seconds - SINCE >> 14
+        text = SECONDS.get(high)
+        if text is None:
+            text = SECONDS[high] = int64(seconds >> 14) + "\x10"
+        text = "\x08" + LOW[seconds & 16383] + text
+        text = text + int32(nanos) if nanos else text[:-1]
     else:
         text = ("\x08" + int64(seconds) if seconds else "") + ("\x10" + int32(nanos) if nanos else "")
     return text + unknown.decode("latin-1") if unknown else text
