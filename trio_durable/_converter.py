@@ -2,8 +2,10 @@
 
 Plain JSON on the wire, no marker fields: what an activity in another language sees is what it would have written
 itself.  Decoding is directed by type hints and done by msgspec, which knows dataclasses, NamedTuple, TypedDict, enums,
-datetime, UUID, Decimal, bytes (base64), Literal and unions.  Without a hint a payload decodes to what JSON holds: dict,
-list, str, int, float, bool, None.
+datetime, UUID, Decimal, bytes (base64), Literal and unions; pydantic models, where pydantic is installed; and classes
+that have a method `to_json(self)` which gives plain values and a class method `from_json(cls, value)` which takes them.
+Without a hint a payload decodes to what JSON holds: dict, list,
+str, int, float, bool, None.
 
 Earlier Python SDKs marked objects with a field of their own.  Such payloads are still read: to the type that is asked
 for, or, as those SDKs did, to a SimpleNamespace.  None are written.
@@ -84,6 +86,9 @@ def _encode_other(value: object) -> object:
     dump = getattr(value, "model_dump", None)
     if callable(dump):  # pydantic, which need not be installed
         return dump(mode="json")
+    own = getattr(value, "to_json", None)
+    if callable(own):
+        return own()
     raise TypeError(f"{type(value).__module__}.{type(value).__qualname__} has no JSON form")
 
 
@@ -91,6 +96,9 @@ def _decode_other(wanted: type, value: object) -> object:
     validate = getattr(wanted, "model_validate", None)
     if callable(validate):
         return validate(value)
+    own = getattr(wanted, "from_json", None)
+    if callable(own):
+        return own(value)
     raise TypeError(
         f"there is no rule for making a {_type_name(wanted)} from JSON (a dataclass would have one; a converter of "
         "your own could)"

@@ -39,7 +39,9 @@ class Converter(Protocol):
     """How values become payloads, JSON text, and payloads values.
 
     Workers and clients of one task hub need converters that understand each other.  `trio_durable.JsonConverter` is the
-    one they have if they are given none; one that encrypts or compresses wraps it (see `examples/encrypted.py`).  None is the absent payload and never gets here.  Both methods raise `trio_durable.PayloadError` for what they cannot
+    one they have if they are given none; one that encrypts or compresses wraps it (see `examples/encrypted.py`).
+
+    None is the absent payload and never gets here.  Both methods raise `trio_durable.PayloadError` for what they cannot
     do.
     """
 

@@ -122,7 +122,7 @@ ROOMS: dict[str, Room] = {
         ),
     ),
     # Scripts in one folder import each other by their bare names: demo.py drives survey.py.
-    "examples": Room(third=_set("trio survey"), public_only=True),
+    "examples": Room(third=_set("trio survey cryptography"), public_only=True),
 }
 
 _OURS = ("trio_durable", "trio_durable_sandbox", "trio_durable_proto", "examples")

@@ -1,0 +1,38 @@
+"""Every example runs as it is, and prints what it says it prints."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SAMPLES = [
+    "chaining", "fan_out", "human_interaction", "sub_orchestration", "monitor", "retries", "versioning", "saga",
+    "metadata", "async_tour", "non_determinism", "cross_app", "encrypted",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_example(name):
+    path = EXAMPLES / f"{name}.py"
+    if name == "encrypted":
+        pytest.importorskip("cryptography")
+    source = path.read_text()
+    assert len(source.splitlines()) < 80, "an example shows one idea, in fewer than 80 lines"
+    _, said, block = (ast.get_docstring(ast.parse(source)) or "").partition("Prints:\n")
+    assert said, "the docstring ends with what the example prints"
+    expected = [line.removeprefix("    ") for line in block.splitlines()]
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.splitlines() == expected
