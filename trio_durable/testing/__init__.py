@@ -18,6 +18,7 @@ from trio_durable_sandbox._scan_source import Finding
 from trio_durable_sandbox._scan_source import scan_paths as check_paths
 from trio_durable_sandbox._scan_source import scan_source as check_source
 
+from trio_durable.testing.conformance import ConformanceError, check_converter, check_sidecar, check_store
 from trio_durable.testing.environment import InstanceHandle, StuckError, TestEnvironment, open_test_environment
 from trio_durable.testing.fakes import ActivityCall
 from trio_durable.testing.histories import History, HistoryFormatError, fetch_history, load_history, replay_history
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActivityCall",
+    "ConformanceError",
     "DidNotEndError",
     "Finding",
     "History",
@@ -42,8 +44,11 @@ __all__ = [
     "StuckError",
     "TestEnvironment",
     "TurnTooLongError",
+    "check_converter",
     "check_paths",
+    "check_sidecar",
     "check_source",
+    "check_store",
     "fetch_history",
     "load_history",
     "open_test_environment",
