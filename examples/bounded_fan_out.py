@@ -30,7 +30,7 @@ async def thumbnail(ctx: ActivityContext, picture: int) -> int:
     """An activity: pretends to make one thumbnail, and gives its size."""
     Gauge.running += 1
     Gauge.most = max(Gauge.most, Gauge.running)
-    await trio.lowlevel.checkpoint()
+    await trio.sleep(0.002)
     Gauge.running -= 1
     return picture % 100
 
@@ -43,7 +43,8 @@ async def album(ctx: OrchestrationContext, count: int) -> int:
     async def one(picture: int) -> None:
         nonlocal total
         async with limiter:
-            total += await ctx.call_activity(thumbnail, input=picture)
+            size = await ctx.call_activity(thumbnail, input=picture)
+        total += size  # not `total += await ...`: that would read the total before it waits
 
     async with trio.open_nursery() as nursery:
         for picture in range(count):

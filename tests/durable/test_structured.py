@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.durable.kit import Log, durable_run, real_trace, show
 
 FIRST_SEEDS = 6
-#: A racing program's traces may be rare (one in a hundred seeds and less): this many are tried before it counts as none.
+#: A racing program's trace may be rare (one seed in a hundred and less): so many are tried before it counts as none.
 MORE_SEEDS = 2000
 
 times = st.integers(0, 40).map(lambda eighths: eighths / 8)
