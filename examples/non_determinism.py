@@ -53,8 +53,8 @@ async def main() -> None:
             assert state.failure_details is not None
             print(f"{state.failure_details.error_type.rpartition('.')[2]}: open()")
             shipment = await client.schedule_new_orchestration(ship)
-            while len(await client.get_orchestration_history(shipment)) < 6:  # until it waits for the event
-                await trio.sleep(0.01)  # noqa: ASYNC110
+            while len(await client.get_orchestration_history(shipment)) < 6:  # noqa: ASYNC110
+                await trio.sleep(0.01)  # until it waits for the event
             first.cancel_scope.cancel()
         await nursery.start(after.serve)
         await client.raise_orchestration_event(shipment, "go")
