@@ -278,8 +278,8 @@ def _timestamp(text: Text, field: Field, slots: Slots) -> None:
 def emit_each(text: Text, message: MessageModel) -> None:
     """Append the writer of a list of events, each with its tag and size.
 
-    An event with an id, a time and its content, and nothing else, is written here: all its pieces go straight into the
-    one join of the whole list, which takes their length without looking at them.
+    An event with an id, a time and its content, and nothing else, is written here, in one piece. An f-string makes it,
+    which is faster than a join and safe here: every part comes from a table or another writer.
     """
     first, stamp, *_ = message.by_number
     (group,) = message.groups
@@ -297,7 +297,8 @@ def emit_each(text: Text, message: MessageModel) -> None:
                     text(f"x = v.seconds - {SINCE}", "b = SECONDS[x >> 14]", "n = v.nanos")
                 with text.block("except (KeyError, TypeError, AttributeError):"):
                     text("n = None")
-                with text.block("if n and 0x200000 <= n < 1000000000 and type(v) is Timestamp and not v._unknown_fields:"):
+                usual = "n and 0x200000 <= n < 1000000000 and type(v) is Timestamp and not v._unknown_fields"
+                with text.block(f"if {usual}:"):
                     text(f"t, write, size = _each_{message.name}[name]")
                     text("e = write(content)", "k = len(e)")
                     with text.block("if k < 128:"):
@@ -309,11 +310,14 @@ def emit_each(text: Text, message: MessageModel) -> None:
                     with text.block("else:"):
                         text("i = ''")
                     text("a = LOW[x & 16383]", "c = LOW[n & 16383]")
-                    size = "SIZE[k] if k < 16384 else sized(k)"
+                    head = "{tag}{SIZE[k] if k < 16384 else sized(k)}{i}"
+                    seconds, rest = "\\x08{a}{b}", "{t}{s}{e}"
                     with text.block("if n >= 0x10000000:"):
-                        text(f"z = {size}", "add(f'{tag}{z}{i}\\x12\\x0c\\x08{a}{b}{c}{LOW[n >> 14 & 16383]}{SIZE[n >> 28]}{t}{s}{e}')")
+                        nanos = "{c}{LOW[n >> 14 & 16383]}{SIZE[n >> 28]}"
+                        text(f"add(f'{head}\\x12\\x0c{seconds}{nanos}{rest}')")
                     with text.block("else:"):
-                        text("k -= 1", f"z = {size}", "add(f'{tag}{z}{i}\\x12\\x0b\\x08{a}{b}{c}{SIZE[n >> 14]}{t}{s}{e}')")
+                        nanos = "{c}{SIZE[n >> 14]}"
+                        text("k -= 1", f"add(f'{head}\\x12\\x0b{seconds}{nanos}{rest}')")
                     text("continue")
             text(f"e = encode_{message.name}(m)", "add(tag + sized(len(e)) + e)")
         text("return join(o)")

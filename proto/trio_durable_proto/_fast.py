@@ -6290,12 +6290,10 @@ def encode_each_HistoryEvent(tag, messages):
                 a = LOW[x & 16383]
                 c = LOW[n & 16383]
                 if n >= 0x10000000:
-                    z = SIZE[k] if k < 16384 else sized(k)
-                    add(f'{tag}{z}{i}\x12\x0c\x08{a}{b}{c}{LOW[n >> 14 & 16383]}{SIZE[n >> 28]}{t}{s}{e}')
+                    add(f'{tag}{SIZE[k] if k < 16384 else sized(k)}{i}\x12\x0c\x08{a}{b}{c}{LOW[n >> 14 & 16383]}{SIZE[n >> 28]}{t}{s}{e}')
                 else:
                     k -= 1
-                    z = SIZE[k] if k < 16384 else sized(k)
-                    add(f'{tag}{z}{i}\x12\x0b\x08{a}{b}{c}{SIZE[n >> 14]}{t}{s}{e}')
+                    add(f'{tag}{SIZE[k] if k < 16384 else sized(k)}{i}\x12\x0b\x08{a}{b}{c}{SIZE[n >> 14]}{t}{s}{e}')
                 continue
         e = encode_HistoryEvent(m)
         add(tag + sized(len(e)) + e)

@@ -52,7 +52,7 @@ def utf8(value: str) -> str:
 
 
 def octets(value: bytes) -> str:
-    """A value for a bytes field, as byte text; raises TypeError for what is not bytes (a str or a number, above all)."""
+    """A value for a bytes field, as byte text. Raises TypeError for what is not bytes: a str, a number."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("latin-1")
     raise TypeError(f"expected bytes, got {value!r}")
@@ -110,7 +110,7 @@ def map_entries(tag: str, entries: dict[str, str]) -> str:
     what is longer comes first. Both fields of an entry are always written.
     """
     keys = list(entries) if len(entries) < 2 else sorted(entries, key=lambda key: key.encode() + b"\xff")
-    out = []
+    out: list[str] = []
     for key in keys:
         k, v = utf8(key), utf8(entries[key])
         entry = "".join(("\n", sized(len(k)), k, "\x12", sized(len(v)), v))
