@@ -12,6 +12,10 @@ protobuf message: time is an `int` of nanoseconds since the epoch (UTC) that com
     clock.py      nanoseconds <-> datetime, the sentinel of indefinite waits
     retry.py      retry arithmetic
     scheduler.py  deterministic tasks, first in first out
+    tasks.py      tasks, and the one doorway through which they give up control
+    scopes.py     cancel scopes; deadlines.py: their deadlines as durable timers; timeouts.py: sleeping and timeouts
+    nurseries.py  nurseries; sync.py, parking.py: locks and their kin; channels.py, safe_channels.py; runvars.py
+    signals.py    the error classes that tasks meet, handed in from outside
     futures.py    what orchestrations await: durable futures, when_all, when_any
     replay.py     the worker half
     instance.py   the service half

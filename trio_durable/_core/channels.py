@@ -14,7 +14,7 @@ from math import inf
 from types import GenericAlias
 from typing import Any, Generic, TypeVar
 
-from trio_durable._core.sync import Statistics
+from trio_durable._core.parking import Statistics
 from trio_durable._core.tasks import (
     Task,
     cancel_shielded_checkpoint,

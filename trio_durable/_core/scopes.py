@@ -13,8 +13,6 @@ The rules are Trio's own; this file only says where they live.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from math import inf, isnan
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -27,16 +25,7 @@ if TYPE_CHECKING:
     from trio_durable._core.scheduler import Scheduler
     from trio_durable._core.tasks import Task
 
-__all__ = [
-    "LOOSE",
-    "CancelScope",
-    "collapse",
-    "current_effective_deadline",
-    "fail_after",
-    "fail_at",
-    "move_on_after",
-    "move_on_at",
-]
+__all__ = ["LOOSE", "CancelScope", "collapse"]
 
 #: The note by which Trio knows an exception group that may be collapsed into its only member.
 LOOSE = (
@@ -383,49 +372,3 @@ def collapse(group: BaseExceptionGroup[BaseException]) -> BaseException:
     if len(members) == 1 and LOOSE in getattr(group, "__notes__", ()):
         return members[0]
     return group.derive(members) if changed else group
-
-
-def current_effective_deadline() -> float:
-    """When the code here will be cancelled, in seconds: -inf if it is already, inf if no deadline stands."""
-    scope = current_task()._scope
-    if scope is None or scope._cancelled:
-        return -inf
-    deadline = inf
-    while scope is not None:
-        deadline = min(deadline, scope._deadline)
-        if scope._shield:
-            break
-        scope = scope._parent
-    return deadline
-
-
-def move_on_at(deadline: float, *, shield: bool = False) -> CancelScope:
-    """A scope that is left quietly at `deadline`, seconds on the orchestration's clock."""
-    return CancelScope(deadline=deadline, shield=shield)
-
-
-def move_on_after(seconds: float, *, shield: bool = False) -> CancelScope:
-    """A scope that is left quietly `seconds` after it was entered."""
-    if seconds < 0:
-        raise ValueError("`seconds` must be non-negative")
-    if isnan(seconds):
-        raise ValueError("`seconds` must not be NaN")
-    return CancelScope(relative_deadline=seconds, shield=shield)
-
-
-@contextmanager
-def fail_at(deadline: float, *, shield: bool = False) -> Generator[CancelScope, None, None]:
-    """A scope that is left with TooSlowError at `deadline`, seconds on the orchestration's clock."""
-    with move_on_at(deadline, shield=shield) as scope:
-        yield scope
-    if scope.cancelled_caught:
-        raise scope._scheduler.words.TooSlowError
-
-
-@contextmanager
-def fail_after(seconds: float, *, shield: bool = False) -> Generator[CancelScope, None, None]:
-    """A scope that is left with TooSlowError `seconds` after it was entered."""
-    with move_on_after(seconds, shield=shield) as scope:
-        yield scope
-    if scope.cancelled_caught:
-        raise scope._scheduler.words.TooSlowError

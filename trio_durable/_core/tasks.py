@@ -25,9 +25,9 @@ from trio_durable._core.signals import CancelReason
 
 if TYPE_CHECKING:
     from trio_durable._core.nurseries import Nursery
+    from trio_durable._core.parking import ParkingLot
     from trio_durable._core.scheduler import Scheduler
     from trio_durable._core.scopes import CancelScope
-    from trio_durable._core.sync import ParkingLot
 
 __all__ = [
     "CANCEL_POINT",

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from typing import Any, Generic, TypeVar
 
 from trio_durable._core import sync
-from trio_durable._core.sync import ParkingLot
+from trio_durable._core.parking import ParkingLot
 from trio_durable._core.tasks import checkpoint
 
 __all__ = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace, TracebackType
 from typing import Any
 
-from trio_durable._core import nurseries, scopes, sleeping, sync
+from trio_durable._core import nurseries, scopes, sync, timeouts
 from trio_durable._core.tasks import checkpoint, current_scheduler
 from trio_durable._durable.vocabulary import TRIO
 
@@ -44,7 +44,7 @@ class fail_after:
     """A block that ends with TimeoutError when it lasts longer than `delay` seconds; None for no limit."""
 
     def __init__(self, delay: float | None, shield: bool = False) -> None:
-        self._scope = scopes.CancelScope(shield=shield) if delay is None else scopes.move_on_after(delay, shield=shield)
+        self._scope = move_on_after(delay, shield)
 
     def __enter__(self) -> scopes.CancelScope:
         return self._scope.__enter__()
@@ -60,7 +60,7 @@ class fail_after:
 
 def move_on_after(delay: float | None, shield: bool = False) -> scopes.CancelScope:
     """A block that is left quietly `delay` seconds after it was entered; None for no limit."""
-    return scopes.CancelScope(shield=shield) if delay is None else scopes.move_on_after(delay, shield=shield)
+    return scopes.CancelScope(shield=shield) if delay is None else timeouts.move_on_after(delay, shield=shield)
 
 
 def create_task_group() -> TaskGroup:
@@ -82,14 +82,14 @@ DURABLE: dict[str, Any] = {
     "Semaphore": sync.Semaphore,
     "WouldBlock": TRIO.WouldBlock,
     "create_task_group": create_task_group,
-    "current_effective_deadline": scopes.current_effective_deadline,
-    "current_time": sleeping.current_time,
+    "current_effective_deadline": timeouts.current_effective_deadline,
+    "current_time": timeouts.current_time,
     "fail_after": fail_after,
     "get_cancelled_exc_class": get_cancelled_exc_class,
     "move_on_after": move_on_after,
-    "sleep": sleeping.sleep,
-    "sleep_forever": sleeping.sleep_forever,
-    "sleep_until": sleeping.sleep_until,
+    "sleep": timeouts.sleep,
+    "sleep_forever": timeouts.sleep_forever,
+    "sleep_until": timeouts.sleep_until,
 }
 
 _FACADE = SimpleNamespace(**DURABLE, lowlevel=SimpleNamespace(checkpoint=checkpoint))

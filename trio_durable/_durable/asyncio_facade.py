@@ -12,7 +12,7 @@ from typing import Any
 
 from trio_durable_sandbox import refuse
 
-from trio_durable._core import sleeping
+from trio_durable._core import timeouts
 from trio_durable._core.tasks import checkpoint, current_scheduler
 from trio_durable._durable import aio_groups, aio_sync, aio_tasks
 
@@ -26,7 +26,7 @@ async def sleep(delay: float, result: Any = None) -> Any:
     if delay <= 0:
         await checkpoint()
     else:
-        await sleeping.sleep_until(current_scheduler().time() + delay)
+        await timeouts.sleep_until(current_scheduler().time() + delay)
     return result
 
 
@@ -40,7 +40,7 @@ class _Loop:
 
     def time(self) -> float:
         """The orchestration's clock, in seconds."""
-        return sleeping.current_time()
+        return timeouts.current_time()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(asyncio.AbstractEventLoop, name):

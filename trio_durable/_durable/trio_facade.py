@@ -17,7 +17,7 @@ from typing import Any
 import trio
 from trio_durable_sandbox import refuse
 
-from trio_durable._core import channels, nurseries, runvars, safe_channels, scopes, sleeping, sync, tasks
+from trio_durable._core import channels, nurseries, parking, runvars, safe_channels, scopes, sync, tasks, timeouts
 from trio_durable._core.tasks import Task
 from trio_durable._durable.vocabulary import ABC, TRIO_LOWLEVEL, Abort
 
@@ -44,17 +44,17 @@ DURABLE: dict[str, Any] = {
     "StrictFIFOLock": sync.StrictFIFOLock,
     "aclose_forcefully": aclose_forcefully,
     "as_safe_channel": safe_channels.as_safe_channel,
-    "current_effective_deadline": scopes.current_effective_deadline,
-    "current_time": sleeping.current_time,
-    "fail_after": scopes.fail_after,
-    "fail_at": scopes.fail_at,
-    "move_on_after": scopes.move_on_after,
-    "move_on_at": scopes.move_on_at,
+    "current_effective_deadline": timeouts.current_effective_deadline,
+    "current_time": timeouts.current_time,
+    "fail_after": timeouts.fail_after,
+    "fail_at": timeouts.fail_at,
+    "move_on_after": timeouts.move_on_after,
+    "move_on_at": timeouts.move_on_at,
     "open_memory_channel": channels.open_memory_channel,
     "open_nursery": nurseries.open_nursery,
-    "sleep": sleeping.sleep,
-    "sleep_forever": sleeping.sleep_forever,
-    "sleep_until": sleeping.sleep_until,
+    "sleep": timeouts.sleep,
+    "sleep_forever": timeouts.sleep_forever,
+    "sleep_until": timeouts.sleep_until,
 }
 
 #: Names that are Trio's own objects; those that this version of Trio lacks are left out.
@@ -135,11 +135,11 @@ def in_trio_task() -> bool:
 
 
 LOWLEVEL_DURABLE: dict[str, Any] = {
-    "ParkingLot": sync.ParkingLot,
+    "ParkingLot": parking.ParkingLot,
     "RunVar": runvars.RunVar,
     "RunVarToken": runvars.RunVarToken,
     "Task": Task,
-    "add_parking_lot_breaker": sync.add_parking_lot_breaker,
+    "add_parking_lot_breaker": parking.add_parking_lot_breaker,
     "cancel_shielded_checkpoint": tasks.cancel_shielded_checkpoint,
     "checkpoint": tasks.checkpoint,
     "checkpoint_if_cancelled": tasks.checkpoint_if_cancelled,
@@ -147,7 +147,7 @@ LOWLEVEL_DURABLE: dict[str, Any] = {
     "current_task": tasks.current_task,
     "in_trio_run": in_trio_run,
     "in_trio_task": in_trio_task,
-    "remove_parking_lot_breaker": sync.remove_parking_lot_breaker,
+    "remove_parking_lot_breaker": parking.remove_parking_lot_breaker,
     "reschedule": reschedule,
     "wait_task_rescheduled": wait_task_rescheduled,
 }
