@@ -13,7 +13,7 @@ from trio_durable._core.clock import FOREVER
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
 from trio_durable._rpc import GRPCError, RpcStatus
-from trio_durable._wire.requests import ActivityResult, work_from_pb
+from trio_durable._wire.requests import ActivityResult, Turn, TurnResult, turn_result_to_pb
 from trio_durable.sidecar import open_sidecar
 
 SECOND = 1_000_000_000
@@ -380,7 +380,7 @@ async def test_waiters_hear_of_a_purge(autojump_clock, bench, scripts):
 
 @pytest.mark.parametrize(("second", "status"), [("x", Status.COMPLETED), ("y", Status.FAILED)])
 async def test_a_turn_that_asks_again_under_an_old_id(autojump_clock, bench, second, status):
-    """For the same thing, as workers of other SDKs do that were suspended in a turn: once is enough.  For another: no."""
+    """For the same thing, as workers of other SDKs do that were suspended in a turn: fine.  For another: a failure."""
     worker = bench.worker
 
     async def answer(turn: Turn, token: str) -> None:
