@@ -1,15 +1,14 @@
 """The annotated cases: `# refused: <api>` on the line that must be refused, `# works` on a function that must work.
 
-All run in two processes with different hash seed, time zone, environment, locale and working folder, in three
-instances each (two of the same id). A refusal counts only if it names the probed API and the line.
+All run in two processes with different hash seed, time zone, environment, locale, working folder and wall clock, in
+three instances each (two of the same id). A refusal counts only if it names the probed API and the line.
 """
 
 from __future__ import annotations
 
-import ast
 import json
 import os
-import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,42 +16,32 @@ from typing import Any
 
 import pytest
 
+from tests.sandbox.table import PAGE, WORLDS, collect, page
+
 HERE = Path(__file__).parent
-CASES = HERE / "cases"
-
-
-def collect() -> dict[str, tuple[str, str, int]]:
-    """Case -> (file, expected API or "", line)."""
-    found = {}
-    for path in sorted(CASES.glob("*.py")):
-        source = path.read_text()
-        lines = source.splitlines()
-        for node in ast.parse(source).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("case_"):
-                expected = ("", node.lineno)
-                marked = "# works" in lines[node.lineno - 1]
-                for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                    match = re.search(r"# refused: (.+)$", lines[number - 1])
-                    if match:
-                        marked, expected = True, (match[1], number)
-                assert marked, f"{path.name}:{node.name} carries no annotation"
-                found[f"{path.stem}.{node.name}"] = (path.name, *expected)
-    return found
-
-
 EXPECTED = collect()
-WORLDS: list[dict[str, str]] = [
-    {"PYTHONHASHSEED": "1", "TZ": "UTC", "LC_ALL": "C"},
-    {"PYTHONHASHSEED": "4242", "TZ": "Pacific/Auckland", "LC_ALL": "C.UTF-8", "SETTING": "other", "HOME": "/nowhere"},
-]
+YEARS = 5 * 365 * 86400
 
 
 @pytest.fixture(scope="session")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def clock_shim(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment of a process whose wall clock, read by whatever means, is five years ahead."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None or sys.platform != "linux":
+        return {}
+    library = tmp_path_factory.mktemp("shim") / "clock_shim.so"
+    done = subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(HERE / "clock_shim.c"), "-ldl"])
+    if done.returncode:
+        return {}
+    return {"LD_PRELOAD": str(library), "SHIM_CLOCK_SHIFT": str(YEARS)}
+
+
+@pytest.fixture(scope="session")
+def outcomes(tmp_path_factory: pytest.TempPathFactory, clock_shim: dict[str, str]) -> list[dict[str, Any]]:
     made = []
-    for world in WORLDS:
+    for world, clock in zip(WORLDS, ({}, clock_shim), strict=True):
         folder = tmp_path_factory.mktemp("world")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_"))} | world
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_"))} | world | clock
         done = subprocess.run(
             [sys.executable, str(HERE / "run_cases.py"), str(folder / "outcomes.json")],
             env=environment, cwd=folder, capture_output=True, text=True, timeout=120,
@@ -63,7 +52,19 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 def test_there_are_enough_cases() -> None:
-    assert len(EXPECTED) >= 250
+    assert len(EXPECTED) >= 300
+
+
+def test_the_worlds_differ(outcomes: list[dict[str, Any]], clock_shim: dict[str, str]) -> None:
+    """Otherwise two equal outcomes would prove nothing."""
+    one, two = (world["host"] for world in outcomes)
+    assert not clock_shim or two["time"] - one["time"] > YEARS - 3600
+    for name in ("hash", "zone", "folder", "environment"):
+        assert one[name] != two[name], name
+
+
+def test_the_table_in_the_docs_is_current() -> None:
+    assert PAGE.read_text() == page(), "run python -m tests.sandbox.table"
 
 
 @pytest.mark.parametrize("case", EXPECTED)
