@@ -13,7 +13,7 @@ from trio_durable._core.clock import FOREVER
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
 from trio_durable._rpc import GRPCError, RpcStatus
-from trio_durable._wire.requests import ActivityResult, Turn, TurnResult, turn_result_to_pb
+from trio_durable._wire.requests import ActivityResult, Turn, TurnResult, turn_result_to_pb, work_from_pb
 from trio_durable.sidecar import open_sidecar
 
 SECOND = 1_000_000_000
