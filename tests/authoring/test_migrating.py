@@ -1,0 +1,87 @@
+"""`docs/migrating.md` tells the truth: its names are here, its tests exist, and no name of theirs is missing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import trio_durable
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "migrating.md"
+WHEELS = ROOT / "build" / "wheels" / "dl"
+SDKS = {"durabletask": "durabletask 1.12.0", "durabletask-dapr": "durabletask-dapr 0.17.4", "dapr": "dapr 1.19.0"}
+
+NONE = "-"
+
+
+def rows(sdk: str) -> list[tuple[str, str, str, str]]:
+    """(there, here, shown by, what to know) of each row of an SDK's table."""
+    section = PAGE.read_text().split(f"\n## {SDKS[sdk]}", 1)[1].split("\n## ", 1)[0]
+    found = []
+    for line in section.splitlines():
+        if line.startswith("| `"):
+            there, here, shown, why = (cell.strip() for cell in line.strip("|").split("|"))
+            found.append((there.strip("`"), here.strip("`"), shown, why))
+    return found
+
+
+def is_here(name: str) -> bool:
+    """Whether a dotted name, below `trio_durable` unless it says where, is something of ours."""
+    path = name.split(".")
+    thing = trio_durable
+    if path[0] == "trio_durable":
+        thing = importlib.import_module(".".join(path[:2]))
+        path = path[2:]
+    for part in path:
+        annotated = any(part in getattr(cls, "__annotations__", {}) for cls in getattr(thing, "__mro__", ()))
+        if not hasattr(thing, part):
+            return annotated and part is path[-1]
+        thing = getattr(thing, part)
+    return True
+
+
+@cache
+def known_tests(path: str) -> frozenset[str]:
+    return frozenset(re.findall(r"^(?:async )?def (test_\w+)", (ROOT / path).read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_each_row_has_a_name_and_a_test_or_a_reason(sdk):
+    table = rows(sdk)
+    assert len(table) > 100
+    names = [there for there, *_ in table]
+    assert names == sorted(set(names))
+    for there, here, shown, why in table:
+        if here == NONE:
+            assert shown == NONE, there
+            assert len(why) > 20, f"{there} has neither a name here nor a reason"
+            continue
+        assert is_here(here), f"{there}: there is no {here}"
+        path, _, test = shown.partition("::")
+        assert test in known_tests(path), f"{there}: there is no test {shown}"
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_no_name_is_missing(sdk):
+    if not WHEELS.is_dir():
+        pytest.skip("the wheels are not there: docs/public_names.py says how to get them")
+    spec = importlib.util.spec_from_file_location("public_names", ROOT / "docs" / "public_names.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    theirs = sorted(name for where, name in module.names(WHEELS) if where == sdk)
+    assert [there for there, *_ in rows(sdk)] == theirs
+
+
+def test_the_checks_can_fail():
+    assert not is_here("Client.no_such_method")
+    assert not is_here("NoSuchClass")
+    assert is_here("OrchestrationFailedError.details")
+    assert "test_no_such_test" not in known_tests("tests/authoring/test_migrating.py")
