@@ -26,7 +26,7 @@ Slots = list[str]
 
 
 EVENTS = frozenset({"HistoryEvent"})
-"""The messages that come by the thousand. `encode_each_X` writes a list of them."""
+"""The messages that come by the thousand. `each_X` writes a list of them."""
 
 SINCE = 0x60000000
 """Seconds are counted from here (2021) where it saves work: numbers under 2**30 are faster. Good for 34 years."""
@@ -93,7 +93,11 @@ def _runs(message: MessageModel) -> list[list[Field]]:
 
 
 def _join(slots: Slots) -> str:
-    return f"return join(({', '.join(slots)}))" if len(slots) > 1 else f"return {slots[0]}" if slots else "return ''"
+    """Return the slots as one piece; those of repeated fields, named l1, l2 ..., are lists."""
+    parts = ", ".join(f"*{slot}" if slot[0] == "l" else slot for slot in slots)
+    if any(slot[0] == "l" for slot in slots):
+        return f"return join([{parts}])"
+    return f"return join(({parts}))" if len(slots) > 1 else f"return {parts}"
 
 
 def _rest(
@@ -169,6 +173,8 @@ def _slots(field: Field) -> Slots:
     letters = "f"
     if field.kind == "message" and field.type == "Timestamp" and not field.repeated:
         letters = "tabcef"
+    elif field.repeated and field.kind != "enum":
+        letters = "l"
     elif field.repeated or field.kind not in ("message", "wrapper", "string", "bytes"):
         letters = "f"
     elif field.kind in ("string", "bytes"):
@@ -207,13 +213,12 @@ def _value(text: Text, field: Field, slots: Slots) -> None:
                 packed = varint(field.number << 3 | 2).decode("latin-1")
                 text("e = join([int32(x) for x in v])", f"{last} = join(({packed!a}, sized(len(e)), e))")
             elif field.kind == "message" and field.type in EVENTS:
-                text(f"{last} = encode_each_{field.type}({tag!a}, v)")
+                text(f"{last} = each_{field.type}({tag!a}, v)")
             else:
-                text("o = []")
+                text(f"{last} = []")
                 with text.block("for x in v:"):
                     call = f"encode_{field.type}(x)" if field.kind == "message" else _text_of(field, "x")
-                    text(f"e = {call}", "n = len(e)", f"o += ({tag!a}, SIZE[n] if n < 16384 else sized(n), e)")
-                text(f"{last} = join(o)")
+                    text(f"e = {call}", "n = len(e)", f"{last} += ({tag!a}, SIZE[n] if n < 16384 else sized(n), e)")
     elif field.kind == "message" and field.type == "Timestamp":
         _timestamp(text, field, slots)
     elif field.kind == "message":
@@ -286,7 +291,7 @@ def emit_each(text: Text, message: MessageModel) -> None:
     if (first.kind, first.tag, stamp.type, stamp.tag) != ("int32", 8, "Timestamp", 18):
         raise SystemExit(f"{message.name}: expected an int32 and a Timestamp as its fields 1 and 2")
     text("", "")
-    with text.block(f"def encode_each_{message.name}(tag, messages):"):
+    with text.block(f"def each_{message.name}(tag, messages):"):
         text("o = []", "add = o.append")
         with text.block("for m in messages:"):
             text(f"d = m.__dict__ if type(m) is {message.name} else ''")
@@ -305,7 +310,10 @@ def emit_each(text: Text, message: MessageModel) -> None:
                         text("s = SIZE[k]", "k += size")
                     with text.block("else:"):
                         text("s = SIZE[k] if k < 16384 else sized(k)", "k += size + len(s) - 1")
-                    with text.block("if i:"):
+                    with text.block("if i == -1:"):  # of every event that confirms no action
+                        minus_one = "\x08" + "\xff" * 9 + "\x01"
+                        text(f"i = {minus_one!a}", "k += 11")
+                    with text.block("elif i:"):
                         text(f"i = {_number(first, 'i')}", "k += len(i)")
                     with text.block("else:"):
                         text("i = ''")
@@ -320,7 +328,7 @@ def emit_each(text: Text, message: MessageModel) -> None:
                         text("k -= 1", f"add(f'{head}\\x12\\x0b{seconds}{nanos}{rest}')")
                     text("continue")
             text(f"e = encode_{message.name}(m)", "add(tag + sized(len(e)) + e)")
-        text("return join(o)")
+        text("return o")
 
 
 def _number(field: Field, name: str) -> str:

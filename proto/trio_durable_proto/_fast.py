@@ -338,16 +338,15 @@ def encode_WorkflowVersion(m):
         expect(m, WorkflowVersion)
     d = m.__dict__
     k = 1
-    f1 = ''
+    l1 = ''
     if 'patches' in d:
         v = d['patches']
         if v:
-            o = []
+            l1 = []
             for x in v:
                 e = x if x.isascii() else utf8(x)
                 n = len(e)
-                o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
-            f1 = join(o)
+                l1 += ('\n', SIZE[n] if n < 16384 else sized(n), e)
     else:
         k -= 1
     if len(d) != k:
@@ -360,8 +359,8 @@ def encode_WorkflowVersion(m):
                 t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((f1, t2, f2, u))
-    return f1
+        return join([*l1, t2, f2, u])
+    return join([*l1])
 
 
 def init_WorkflowInstance(self, instance_id=None, execution_id=None):
@@ -6256,7 +6255,7 @@ def encode_HistoryEvent(m):
     return join((f1, t2, a2, b2, c2, e2, f2, t3, s3, f3))
 
 
-def encode_each_HistoryEvent(tag, messages):
+def each_HistoryEvent(tag, messages):
     o = []
     add = o.append
     for m in messages:
@@ -6282,7 +6281,10 @@ def encode_each_HistoryEvent(tag, messages):
                 else:
                     s = SIZE[k] if k < 16384 else sized(k)
                     k += size + len(s) - 1
-                if i:
+                if i == -1:
+                    i = '\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01'
+                    k += 11
+                elif i:
                     i = _number_1[i] if -1 <= i < 2048 else '\x08' + int32(i)
                     k += len(i)
                 else:
@@ -6297,7 +6299,7 @@ def encode_each_HistoryEvent(tag, messages):
                 continue
         e = encode_HistoryEvent(m)
         add(tag + sized(len(e)) + e)
-    return join(o)
+    return o
 
 
 def init_PropagatedHistoryChunk(self, raw_events=None, app_id=None, instance_id=None, workflow_name=None, raw_signatures=None, signing_cert_chains=None):
@@ -6440,16 +6442,15 @@ def encode_PropagatedHistoryChunk(m):
         expect(m, PropagatedHistoryChunk)
     d = m.__dict__
     k = 6
-    f1 = ''
+    l1 = ''
     if 'raw_events' in d:
         v = d['raw_events']
         if v:
-            o = []
+            l1 = []
             for x in v:
                 e = octets(x)
                 n = len(e)
-                o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
-            f1 = join(o)
+                l1 += ('\n', SIZE[n] if n < 16384 else sized(n), e)
     else:
         k -= 1
     t2 = f2 = ''
@@ -6479,35 +6480,33 @@ def encode_PropagatedHistoryChunk(m):
             t4 = _text_4[n] if n < 128 else '"' + sized(n)
     else:
         k -= 1
-    f5 = ''
+    l5 = ''
     if 'raw_signatures' in d:
         v = d['raw_signatures']
         if v:
-            o = []
+            l5 = []
             for x in v:
                 e = octets(x)
                 n = len(e)
-                o += ('*', SIZE[n] if n < 16384 else sized(n), e)
-            f5 = join(o)
+                l5 += ('*', SIZE[n] if n < 16384 else sized(n), e)
     else:
         k -= 1
-    f6 = ''
+    l6 = ''
     if 'signing_cert_chains' in d:
         v = d['signing_cert_chains']
         if v:
-            o = []
+            l6 = []
             for x in v:
                 e = octets(x)
                 n = len(e)
-                o += ('2', SIZE[n] if n < 16384 else sized(n), e)
-            f6 = join(o)
+                l6 += ('2', SIZE[n] if n < 16384 else sized(n), e)
     else:
         k -= 1
     if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((f1, t2, f2, t3, f3, t4, f4, f5, f6, u))
-    return join((f1, t2, f2, t3, f3, t4, f4, f5, f6))
+        return join([*l1, t2, f2, t3, f3, t4, f4, *l5, *l6, u])
+    return join([*l1, t2, f2, t3, f3, t4, f4, *l5, *l6])
 
 
 def init_PropagatedHistory(self, scope=None, chunks=None):
@@ -6592,23 +6591,22 @@ def encode_PropagatedHistory(m):
             f1 = _number_1[v] if -1 <= v < 2048 else '\x08' + int32(v)
     else:
         k -= 1
-    f2 = ''
+    l2 = ''
     if 'chunks' in d:
         v = d['chunks']
         if v:
-            o = []
+            l2 = []
             for x in v:
                 e = encode_PropagatedHistoryChunk(x)
                 n = len(e)
-                o += ('\x12', SIZE[n] if n < 16384 else sized(n), e)
-            f2 = join(o)
+                l2 += ('\x12', SIZE[n] if n < 16384 else sized(n), e)
     else:
         k -= 1
     if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((f1, f2, u))
-    return join((f1, f2))
+        return join([f1, *l2, u])
+    return join([f1, *l2])
 
 
 def init_ScheduleTaskAction(self, name=None, version=None, input=None, task_execution_id=None, history_propagation_scope=None):
@@ -7984,11 +7982,11 @@ def encode_CompleteWorkflowAction(m):
             s4 = WRAPPED[n] if n < 4096 else wrapped_size(n)
     else:
         k -= 1
-    f5 = ''
+    l5 = ''
     if 'carryover_events' in d:
         v = d['carryover_events']
         if v:
-            f5 = encode_each_HistoryEvent('*', v)
+            l5 = each_HistoryEvent('*', v)
     else:
         k -= 1
     t6 = s6 = f6 = ''
@@ -8005,8 +8003,8 @@ def encode_CompleteWorkflowAction(m):
     if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, f5, t6, s6, f6, u))
-    return join((f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, f5, t6, s6, f6))
+        return join([f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, *l5, t6, s6, f6, u])
+    return join([f1, t2, s2, f2, t3, s3, f3, t4, s4, f4, *l5, t6, s6, f6])
 
 
 def init_TerminateWorkflowAction(self, instance_id=None, reason=None, recurse=None):
@@ -9341,18 +9339,18 @@ def encode_WorkflowRequest(m):
             s2 = WRAPPED[n] if n < 4096 else wrapped_size(n)
     else:
         k -= 1
-    f3 = ''
+    l3 = ''
     if 'past_events' in d:
         v = d['past_events']
         if v:
-            f3 = encode_each_HistoryEvent('\x1a', v)
+            l3 = each_HistoryEvent('\x1a', v)
     else:
         k -= 1
-    f4 = ''
+    l4 = ''
     if 'new_events' in d:
         v = d['new_events']
         if v:
-            f4 = encode_each_HistoryEvent('"', v)
+            l4 = each_HistoryEvent('"', v)
     else:
         k -= 1
     f6 = ''
@@ -9389,8 +9387,8 @@ def encode_WorkflowRequest(m):
                 s9 = SIZE[n] if n < 16384 else sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, t2, s2, f2, f3, f4, f6, t7, s7, f7, t8, s8, f8, t9, s9, f9, u))
-    return join((t1, f1, t2, s2, f2, f3, f4, f6))
+        return join([t1, f1, t2, s2, f2, *l3, *l4, f6, t7, s7, f7, t8, s8, f8, t9, s9, f9, u])
+    return join([t1, f1, t2, s2, f2, *l3, *l4, f6])
 
 
 def init_WorkflowResponse(self, instance_id=None, actions=None, custom_status=None, completion_token=None, num_events_processed=None, version=None):
@@ -9560,16 +9558,15 @@ def encode_WorkflowResponse(m):
             t1 = _text_1[n] if n < 128 else '\n' + sized(n)
     else:
         k -= 1
-    f2 = ''
+    l2 = ''
     if 'actions' in d:
         v = d['actions']
         if v:
-            o = []
+            l2 = []
             for x in v:
                 e = encode_WorkflowAction(x)
                 n = len(e)
-                o += ('\x12', SIZE[n] if n < 16384 else sized(n), e)
-            f2 = join(o)
+                l2 += ('\x12', SIZE[n] if n < 16384 else sized(n), e)
     else:
         k -= 1
     t3 = s3 = f3 = ''
@@ -9610,8 +9607,8 @@ def encode_WorkflowResponse(m):
                 s6 = SIZE[n] if n < 16384 else sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((t1, f1, f2, t3, s3, f3, t4, f4, f5, t6, s6, f6, u))
-    return join((t1, f1, f2, t3, s3, f3, t4, f4, f5))
+        return join([t1, f1, *l2, t3, s3, f3, t4, f4, f5, t6, s6, f6, u])
+    return join([t1, f1, *l2, t3, s3, f3, t4, f4, f5])
 
 
 def init_CreateInstanceRequest(self, instance_id=None, name=None, version=None, input=None, scheduled_start_timestamp=None, execution_id=None, tags=None, parent_trace_context=None, enforce_unique_instance_id=None, router=None):
@@ -12342,16 +12339,15 @@ def encode_ListInstanceIDsResponse(m):
         expect(m, ListInstanceIDsResponse)
     d = m.__dict__
     k = 1
-    f1 = ''
+    l1 = ''
     if 'instance_ids' in d:
         v = d['instance_ids']
         if v:
-            o = []
+            l1 = []
             for x in v:
                 e = x if x.isascii() else utf8(x)
                 n = len(e)
-                o += ('\n', SIZE[n] if n < 16384 else sized(n), e)
-            f1 = join(o)
+                l1 += ('\n', SIZE[n] if n < 16384 else sized(n), e)
     else:
         k -= 1
     if len(d) != k:
@@ -12364,8 +12360,8 @@ def encode_ListInstanceIDsResponse(m):
                 t2 = _text_2[n] if n < 128 else '\x12' + sized(n)
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((f1, t2, f2, u))
-    return f1
+        return join([*l1, t2, f2, u])
+    return join([*l1])
 
 
 def init_GetInstanceHistoryRequest(self, instance_id=None):
@@ -12503,18 +12499,18 @@ def encode_GetInstanceHistoryResponse(m):
         expect(m, GetInstanceHistoryResponse)
     d = m.__dict__
     k = 1
-    f1 = ''
+    l1 = ''
     if 'events' in d:
         v = d['events']
         if v:
-            f1 = encode_each_HistoryEvent('\n', v)
+            l1 = each_HistoryEvent('\n', v)
     else:
         k -= 1
     if len(d) != k:
         u = d.get('_unknown_fields')
         u = u.decode('latin-1') if u else ''
-        return join((f1, u))
-    return f1
+        return join([*l1, u])
+    return join([*l1])
 
 
 _set_TimerCreatedEvent_create_timer = {'origin': 'create_timer'}
