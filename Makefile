@@ -25,7 +25,7 @@ GO_SIDECAR := github.com/dapr/durabletask-go@v0.14.0
 # Whatever environment is active in the calling shell is none of ours.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help demo test fuzz test-all lint types bench bench-sandbox peers sidecar-go check-generated wheel ci clean
+.PHONY: help demo test fuzz mutants test-all lint types bench bench-sandbox peers sidecar-go check-generated wheel ci clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ test-all:  ## the tests in every Python of this machine
 
 fuzz: $(VENV)/.made-test  ## more than 50,000 random programs and histories through the engine (about ten minutes)
 	@$(BIN)/python -m pytest tests/testing/test_fuzz.py --hypothesis-profile=fuzz --hypothesis-show-statistics --timeout=0 $(ARGS)
+
+mutants: $(VENV)/.made-test $(VENV)/.made-mutants  ## break _core in small ways, one at a time, and see which break no test notices
+	@tests/testing/mutants.sh "$(abspath $(BIN)/python)" $(ARGS)
 
 lint: $(VENV)/.made-lint  ## ruff
 	@$(BIN)/python -m ruff check .
