@@ -105,7 +105,18 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
-        return_type: Any = ...,
+        return_type: Any,
+    ) -> DurableFuture[Any]: ...
+    @overload
+    def call_activity(
+        self,
+        activity: str,
+        *,
+        input: object = ...,
+        retry_policy: RetryPolicy | None = ...,
+        app_id: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        return_type: None = ...,
     ) -> DurableFuture[Any]: ...
     def call_activity(
         self,
@@ -177,7 +188,19 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
-        return_type: Any = ...,
+        return_type: Any,
+    ) -> DurableFuture[Any]: ...
+    @overload
+    def call_child_orchestrator(
+        self,
+        orchestrator: str,
+        *,
+        input: object = ...,
+        instance_id: str | None = ...,
+        retry_policy: RetryPolicy | None = ...,
+        app_id: str | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        return_type: None = ...,
     ) -> DurableFuture[Any]: ...
     def call_child_orchestrator(
         self,

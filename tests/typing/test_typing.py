@@ -1,0 +1,61 @@
+"""mypy and pyright infer from the public API what users expect, and find the mistakes they make."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+
+def mypy(file: Path, cache: Path) -> str:
+    pytest.importorskip("mypy")
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(cache), str(file)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert ran.stderr == ""
+    return ran.stdout
+
+
+def pyright(file: Path, cache: Path) -> str:
+    program = shutil.which("pyright", path=str(Path(sys.executable).parent)) or shutil.which("pyright")
+    if program is None:
+        pytest.skip("pyright is not installed: pip install pyright")
+    ran = subprocess.run(
+        [program, "--pythonpath", sys.executable, str(file)], capture_output=True, text=True, cwd=ROOT, timeout=110
+    )
+    if not re.search(r"\d+ errors?, ", ran.stdout) or "No source files" in ran.stdout:
+        pytest.skip(f"pyright could not be run: {(ran.stdout + ran.stderr)[-300:]}")
+    return ran.stdout
+
+
+@pytest.fixture(params=[mypy, pyright])
+def checker(request):
+    return request.param
+
+
+def reported(output: str, file: Path) -> set[int]:
+    return {int(line) for line in re.findall(rf"{file.name}:(\d+)(?::\d+)?(?: - |: )error", output)}
+
+
+@pytest.mark.timeout(300)
+def test_what_is_right_passes(checker, tmp_path):
+    output = checker(HERE / "api.py", tmp_path)
+    assert not reported(output, HERE / "api.py"), output
+
+
+@pytest.mark.timeout(300)
+def test_what_is_wrong_is_found(checker, tmp_path):
+    file = HERE / "wrong.py"
+    expected = {at for at, line in enumerate(file.read_text().splitlines(), 1) if line.endswith("# wrong")}
+    output = checker(file, tmp_path)
+    assert reported(output, file) == expected, output
