@@ -1,8 +1,8 @@
 """How a service batches its events makes no difference, in whatever order they come.
 
 Random structured programs with activities: answers and firings come in any order.  Once each has a turn of its own,
-once several come in one turn, once the worker forgets everything before each turn.  The actions and their ids are the same,
-and so is the end, whether the program races or not: the order of the events is what decides, never their turns.
+once several come in one turn, once the worker forgets everything before each turn.  The actions and their ids are the
+same, and so is the end, whether the program races or not: the order of the events is what decides, never their turns.
 """
 
 from __future__ import annotations

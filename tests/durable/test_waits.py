@@ -206,6 +206,32 @@ def test_a_coroutine_is_cancelled_with_the_wait_for_it(script):
     assert s.completion.result == "work ended"
 
 
+def test_a_coroutine_started_in_a_cancelled_scope_takes_no_id(script):
+    async def main(r):
+        async def work():
+            await call(r, "never")
+
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            r.spawn(work(), "work")
+            await trio.lowlevel.checkpoint()
+        return await call(r, "first")
+
+    s = script(main)
+    assert names(s.start()) == ["first"]
+
+
+def test_the_real_trio_is_named_where_it_gets_in(script):
+    import trio as real
+
+    async def main(r):
+        await real.lowlevel.cancel_shielded_checkpoint()
+
+    s = script(main)
+    s.start()
+    assert "the real trio" in s.completion.failure.error_message
+
+
 def test_cancelling_one_of_two_waiters_leaves_the_other(script):
     async def main(r):
         shared = call(r, "shared", retry=RETRY)

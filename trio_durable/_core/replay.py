@@ -502,10 +502,12 @@ class Replay:
     def spawn(self, coro: Coroutine[Any, Any, Any], name: str) -> DurableFuture[Any]:
         """Run `coro` as a task of the orchestration; a future of its outcome.
 
-        It is cancelled when the last wait for that future is.
+        It is cancelled when the last wait for that future is, and from the start in a cancelled scope.
         """
         future = self.future(f"task {name}")
         scope = CancelScope.under(self.scheduler.root)
+        if self._is_cancelled():
+            scope._cancel(CancelReason("explicit", None, "the task was started in a cancelled scope"))
         cancelled = self.scheduler.words.Cancelled
 
         def on_exit(value: Any, error: BaseException | None) -> None:

@@ -329,8 +329,16 @@ def _name(async_fn: Any, name: object) -> str:
 
 
 def _foreign(trap: object) -> TypeError:
+    kind = trap if isinstance(trap, type) else type(trap)
+    origin = kind.__module__.partition(".")[0].lstrip("_")
+    hint = ""
+    if origin in ("trio", "asyncio"):
+        hint = (
+            f" It came from the real {origin}, which only a module that is passed through, or a worker without a "
+            "sandbox, can reach."
+        )
     return TypeError(
-        f"the orchestration awaited something that is not durable: it gave a {type(trap).__name__} to the scheduler. "
+        f"the orchestration awaited something that is not durable: it gave a {kind.__name__} to the scheduler.{hint} "
         "An orchestration may await what its context returns (ctx.call_activity, ctx.create_timer, ...), durable trio "
         "and asyncio (`import trio` inside the orchestration's module) and its own coroutines; I/O and other event "
         "loops belong in an activity."
