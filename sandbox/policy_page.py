@@ -63,7 +63,7 @@ def rule_lines(rule: Rule) -> list[str]:
 
 def simple(rule: Rule) -> bool:
     """A module of which there is nothing to say but the remedy."""
-    return rule.refuse == "*" and not (rule.passes or rule.replaced or rule.remedies) and "_" != rule.module[0]
+    return rule.refuse == "*" and not (rule.passes or rule.replaced or rule.remedies) and rule.module[0] != "_"
 
 
 def page() -> str:
@@ -82,8 +82,8 @@ def page() -> str:
         "- `hash`: the same in every process for text, bytes, times and tuples of them; refused for objects without a "
         "`__hash__` of their own.",
         f"- `id`: refused. Instead: {policy.REMEDIES['identity']}.",
-        "- `print`: silent while replaying.", "- `__import__`, `eval`, `exec`, `compile`, `getattr`, `setattr`, `vars`: "
-        "work, under the same rules.", "", "## Attributes that lead out", "",
+        "- `print`: silent while replaying.",
+        "- `__import__`, `eval`, `exec`, `compile`, `getattr`, `setattr`, `vars`: work, under the same rules.", "", "## Attributes that lead out", "",
         f"Refused: {code(words(policy.FRAMES))}. Instead: {policy.REMEDIES['frames']}.", "",
         "Looked at by the kind of object they are read from: " + code(words(policy.INTERNALS)) + ".", "",
         "## Below code that is passed through", "",
@@ -99,7 +99,7 @@ def page() -> str:
         if rule.module[0] != "_" and rule.module not in ("nt", "posix", "genericpath"):
             lines += [*rule_lines(rule), ""]
     twins = code(sorted(rule.module for rule in policy.RULES if rule.module[0] == "_"))
-    lines.append(f"The private twins {twins}, `posix`, `nt` and `genericpath` are ruled like the modules they belong to.")
+    lines.append(f"The private twins {twins}, `posix`, `nt` and `genericpath` are ruled like what they belong to.")
     return "\n".join(lines) + "\n"
 
 

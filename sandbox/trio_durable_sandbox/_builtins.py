@@ -6,6 +6,7 @@ import ast
 import builtins
 import datetime as _datetime
 import enum
+import os
 import sys
 from types import CodeType
 from typing import Any
@@ -15,6 +16,7 @@ from ._order import ordered, pop, shown
 from ._ownership import changed, mutable
 from ._policy import BUILTINS_REFUSED, REMEDIES
 from ._rewrite import ATTRIBUTE, CHANGED, MUTABLE, ORDERED, POP, SHOWN, rewrite
+from ._replace_modules import debug
 from ._standins import BY_VALUE, REPLACEMENTS, refused
 from ._state import MARK, SHARED, active_run, get_run, refuse
 from ._values import stable_hash
@@ -111,10 +113,18 @@ def _id(obj: Any, /) -> int:
     return refuse("id", REMEDIES["identity"], id, obj)  # type: ignore[no-any-return]
 
 
+def _breakpoint(*args: Any, **kwargs: Any) -> None:
+    """The builtin imports the debugger with the `__import__` of its caller, which would be ours."""
+    if sys.breakpointhook is sys.__breakpointhook__ and os.environ.get("PYTHONBREAKPOINT", "") in ("", "pdb.set_trace"):
+        debug(sys._getframe(1))
+    else:
+        sys.breakpointhook(*args, **kwargs)
+
+
 for _function, _name in (
     (_import, "__import__"), (_print, "print"), (_compile, "compile"), (_eval, "eval"), (_exec, "exec"),
     (guarded_getattr, "getattr"), (_setattr, "setattr"), (_delattr, "delattr"), (_hash, "hash"),
-    (_id, "id"), (_vars, "vars"),
+    (_id, "id"), (_vars, "vars"), (_breakpoint, "breakpoint"),
 ):  # fmt: skip
     BUILTINS[_name] = _function
 for _name, _key in BUILTINS_REFUSED.items():

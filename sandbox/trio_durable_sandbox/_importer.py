@@ -78,7 +78,7 @@ class Importer:
         self._once: dict[str, ModuleType] = {}  # modules without state, executed
         self._once_lock = threading.RLock()  # taken when such a module is executed, never afterwards
         self._names: list[ModuleName] = []
-        weakref.finalize(self, _forget, self._names)
+        weakref.finalize(self, _forget, self._names).atexit = False
 
     # -- the hook
 

@@ -237,7 +237,7 @@ RULES: tuple[Rule, ...] = (
     Rule("_ctypes", "native"),
     Rule("cffi", "native"),
     Rule("code", "frames"),
-    Rule("pdb", "input"),
+    Rule("pdb", "input", replaced="set_trace"),
     Rule("timeit", "clock"),
     Rule("cProfile", "clock"),
     Rule("profile", "clock"),
@@ -337,9 +337,10 @@ AUDITED: Mapping[str, tuple[str, str]] = {
 
 AUDIT_TRUSTED: tuple[str, ...] = (
     "importlib", "zipimport", "linecache", "tokenize", "zoneinfo", "encodings", "logging", "warnings", "traceback",
-    "trio_durable",
+    "trio_durable", "pdb", "bdb", "cmd", "ipdb", "IPython", "debugpy", "pydevd", "_pydevd_bundle", "coverage",
 )  # fmt: skip
-"""Modules whose I/O within a turn is no violation: imports, source lines, time zone data, the host's log handlers."""
+"""Modules whose I/O within a turn is no violation: imports, source lines, time zone data, the host's log handlers,
+debuggers."""
 
 BUILTINS_REFUSED: Mapping[str, str] = {
     "open": "file", "input": "input", "exit": "exit", "quit": "exit", "help": "input",

@@ -8,7 +8,7 @@ import operator
 import pickle
 import posixpath
 import sys
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._guards import guarded_getattr
@@ -167,6 +167,26 @@ def _in_pickle(real: ModuleType) -> dict[str, Any]:
 
 Unpickler.__module__ = "pickle"
 REPLACEMENTS["pickle"] = REPLACEMENTS["_pickle"] = _in_pickle
+
+
+# -- pdb: breakpoints in orchestration code ------------------------------------------------------------------------
+
+
+def debug(frame: FrameType) -> None:
+    """Stop in the user's frame. What is typed at the prompt runs in the orchestration: it may draw from its streams."""
+    import pdb
+
+    pdb.Pdb().set_trace(frame)
+
+
+def _in_pdb(real: ModuleType) -> dict[str, Any]:
+    def set_trace(*, header: str | None = None) -> None:
+        debug(sys._getframe(1))
+
+    return {"set_trace": set_trace}
+
+
+REPLACEMENTS["pdb"] = _in_pdb
 
 
 # -- logging: silent while a run replays --------------------------------------------------------------------------

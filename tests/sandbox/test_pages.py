@@ -13,8 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_policy_page_is_current() -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "sandbox" / "policy_page.py"), "--check"], capture_output=True, text=True, timeout=60
-    )
+        [sys.executable, str(ROOT / "sandbox" / "policy_page.py"), "--check"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
 

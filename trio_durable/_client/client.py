@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 import trio
+from trio_durable_sandbox import in_orchestration, refuse
 
 from trio_durable import _converter
 from trio_durable._client.history import HistoryEvent, history_event
@@ -96,6 +97,8 @@ class Client:
         self._stub: Any = None
 
     async def __aenter__(self) -> Client:
+        if in_orchestration():
+            refuse("trio_durable.Client", "call child orchestrations with the context, or use a client in an activity")
         channel = self._target
         await self._stack.__aenter__()
         if isinstance(channel, str):

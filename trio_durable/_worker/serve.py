@@ -21,7 +21,7 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Literal, TypeVar
 
 import trio
-from trio_durable_sandbox import Sandbox, SandboxLoadError
+from trio_durable_sandbox import Sandbox, SandboxLoadError, in_orchestration, refuse
 
 from trio_durable._converter import JsonConverter
 from trio_durable._core.actions import CompleteOrchestration
@@ -72,6 +72,8 @@ class Worker:
     max_cached_instances: how many orchestrations stay in memory between turns; 0 replays them from history every time.
     sandbox: "strict" (the default), "best_effort" or "off"; see the sandbox's documentation.
     passthrough: names of modules that orchestrators get from the host as they are.
+    isolate: names of modules that are executed for every instance although they would be shared or passed through.
+    shared: names of modules of your own that are executed once for all instances although they seem to hold state.
     converter: a `trio_durable.abc.Converter`; JSON directed by type hints if not given.
     drain_seconds: how long running activities may go on when `serve` is cancelled.
     channel_options: keyword arguments of the gRPC channel, such as `ssl=`, `metadata=` or `io="thread"`.  The
@@ -86,12 +88,17 @@ class Worker:
         max_cached_instances: int = 1000,
         sandbox: Literal["strict", "best_effort", "off"] = "strict",
         passthrough: tuple[str, ...] = (),
+        isolate: tuple[str, ...] = (),
+        shared: tuple[str, ...] = (),
         converter: Converter | None = None,
         drain_seconds: float = 10.0,
         channel_options: dict[str, Any] | None = None,
     ) -> None:
         if max_concurrent_activities < 1:
             raise ValueError(f"max_concurrent_activities must be at least 1, got {max_concurrent_activities}")
+        if in_orchestration():
+            # The file that makes this worker is being executed for an instance: it registers, and never serves.
+            target, channel_options, sandbox = target or "", {}, "off"
         self._target: Any = default_address() if target is None else target
         self._channel_options = channel_settings(channel_options)
         self._drain_seconds = drain_seconds
@@ -99,19 +106,23 @@ class Worker:
         self._mode = sandbox
         self._converter: Converter = converter if converter is not None else JsonConverter()
         self._registry = Registry()
-        self._sandbox = Sandbox(mode=sandbox, passthrough=passthrough)
+        self._sandbox = Sandbox(mode=sandbox, passthrough=passthrough, isolate=isolate, shared=shared)
         for module, facade in FACADES.items():
             self._sandbox.replace_module(module, facade)
         self._turns = TurnRunner(self._registry, self._sandbox, self._converter, max_cached_instances)
 
     # -- registration ---------------------------------------------------------------------------------------------
 
-    def add_orchestrator(self, function: F, *, name: str | None = None) -> F:
+    def add_orchestrator(
+        self, function: F, *, name: str | None = None, sandbox: Literal["strict", "best_effort", "off"] | None = None
+    ) -> F:
         """Register an orchestrator (`async def`, a generator or a plain function), under its own name or `name`.
+
+        sandbox: a mode for this orchestrator, the worker's if not given.
 
         Returns the function, so it works as a decorator.  Raises RegistrationError for what cannot be replayed.
         """
-        self._registry.add_orchestrator(function, name, self._load(function))
+        self._registry.add_orchestrator(function, name, self._load(function, sandbox))
         return function
 
     def add_versioned_orchestrator(
@@ -128,9 +139,12 @@ class Worker:
         self._registry.add_version(function, known, version, self._load(function), is_latest=is_latest)
         return function
 
-    def _load(self, function: Callable[..., Any]) -> Any:
+    def _load(
+        self, function: Callable[..., Any], mode: Literal["strict", "best_effort", "off"] | None = None
+    ) -> Any:
+        mode = mode or self._mode
         try:
-            return None if self._mode == "off" else self._sandbox.load(function)
+            return None if mode == "off" else self._sandbox.load(function, mode=mode)
         except SandboxLoadError as error:
             raise RegistrationError(f"{error} (Worker(sandbox=\"off\") takes any function, and guards none)") from error
 
@@ -160,6 +174,8 @@ class Worker:
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; with `nursery.start`, ready when the stream of work items is open."""
+        if in_orchestration():
+            refuse("Worker.serve", "serve in the host program, under `if __name__ == \"__main__\":`")
         session = _Session(self._turns, ActivityRunner(self._registry, self._converter, self._limit))
         stop_reading = trio.CancelScope()
         alive = trio.CancelScope(shield=True)
