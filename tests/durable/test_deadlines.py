@@ -254,6 +254,23 @@ def test_rule_7_the_recorded_time_wins_over_todays_constant(today, warm):
     replay.close()
 
 
+def test_blocks_that_are_left_leave_nothing_behind(warm):
+    async def main(r):
+        scope = trio.CancelScope(deadline=clock.FOREVER / SECOND / 2)
+        with scope:
+            for number in range(5_000):
+                with trio.move_on_after(5 + number % 7):
+                    pass
+                scope.deadline += 1
+            sizes.append(len(r.scheduler.deadlines._heap))
+            await call(r, "a")
+
+    sizes = []
+    s = warm(main)
+    assert len(s.start().actions) == 2
+    assert sizes[0] < 1_100
+
+
 def test_a_changed_shape_is_still_found_out(warm):
     async def main(r):
         with trio.move_on_after(5):

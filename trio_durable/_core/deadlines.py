@@ -20,7 +20,7 @@ The rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import inf
 
 from trio_durable._core import clock
@@ -29,6 +29,8 @@ __all__ = ["CreateTimer", "Deadline", "DeadlineTimer", "Deadlines", "fire_time"]
 
 _SECOND = 1_000_000_000
 _FOREVER = clock.FOREVER / _SECOND
+#: Stale entries up to this number are not worth looking for.
+_FEW = 1000
 
 
 class DeadlineTimer:
@@ -84,7 +86,7 @@ class Deadline:
 class Deadlines:
     """Every deadline of one scheduler."""
 
-    __slots__ = ("_due", "_entries", "_heap", "_serial", "unarmed")
+    __slots__ = ("_due", "_entries", "_heap", "_serial", "_standing", "unarmed")
 
     def __init__(self) -> None:
         #: (deadline, number of entry, serial, owner); entries whose owner has another deadline by now are stale
@@ -93,6 +95,8 @@ class Deadlines:
         self.unarmed: dict[Deadline, None] = {}
         self._due: list[tuple[float, int, int, Deadline]] = []
         self._entries = self._serial = 0
+        #: how many owners have a deadline
+        self._standing = 0
 
     def entered(self, owner: Deadline) -> None:
         """`owner` begins to count: this gives its place among equals."""
@@ -105,6 +109,7 @@ class Deadlines:
             deadline = inf
         if deadline == owner._registered:
             return
+        self._standing += (deadline != inf) - (owner._registered != inf)
         owner._registered = deadline
         if deadline == inf:
             self.unarmed.pop(owner, None)
@@ -118,6 +123,14 @@ class Deadlines:
         else:
             heappush(self._heap, entry)
             self.unarmed[owner] = None
+            if len(self._heap) > 2 * self._standing + _FEW:
+                self._prune()
+
+    def _prune(self) -> None:
+        """Drop the stale entries, or a loop of short blocks would leave one for each."""
+        fresh = {entry[3]: entry for entry in self._heap if entry[3]._registered == entry[0]}
+        self._heap[:] = fresh.values()  # in place: a firing may be going through it
+        heapify(self._heap)
 
     def is_due(self, owner: Deadline) -> bool:
         """Whether `owner` is about to expire without a timer."""
