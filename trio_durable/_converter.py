@@ -93,6 +93,8 @@ def _encode_other(value: object) -> object:
 
 
 def _decode_other(wanted: type, value: object) -> object:
+    if wanted is object:
+        return value
     validate = getattr(wanted, "model_validate", None)
     if callable(validate):
         return validate(value)

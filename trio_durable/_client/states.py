@@ -114,9 +114,9 @@ class OrchestrationState:
             serialized_output=state.output,
             serialized_custom_status=state.custom_status,
             failure_details=state.failure,
-            parent_instance_id=state.parent_instance_id,
-            version=state.version,
-            execution_id=state.execution_id,
+            parent_instance_id=state.parent_instance_id or None,
+            version=state.version or None,
+            execution_id=state.execution_id or None,
             tags=dict(state.tags),
             _converter=converter,
         )
