@@ -4,7 +4,7 @@
 #   tests/testing/mutants.sh PYTHON [mutmut's arguments, such as a mutant's name]
 #
 # mutmut works on a copy of the last commit, under build/mutants. The copy is imported through a folder of links, because
-# mutmut takes its own working folder off the path. One test is left out: it looks at line numbers, which mutants shift.
+# mutmut takes its own working folder off the path. Two tests are left out: they look at line numbers, which mutants shift.
 set -eu
 python=$1
 shift
@@ -25,7 +25,7 @@ only_mutate = [
 also_copy = ["sandbox", "proto", "docs", "examples", "README.md"]
 pytest_add_cli_args_test_selection = [
     "tests/core", "tests/testing/test_environment.py", "tests/testing/test_found.py", "tests/testing/test_fuzz.py",
-    "tests/testing/test_histories.py",
+    "tests/testing/test_halves.py", "tests/testing/test_histories.py",
 ]
 pytest_add_cli_args = ["-k", "not changed_code_fails", "--hypothesis-profile=mutants", "-p", "no:cacheprovider"]
 use_git_change_detection = false

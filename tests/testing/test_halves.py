@@ -1,0 +1,231 @@
+"""The two halves, where no example of the property tests goes: written from mutants that no other test noticed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from trio_durable import NonDeterminismError
+from trio_durable._core import actions as ac
+from trio_durable._core import events as ev
+from trio_durable._core.events import Status
+from trio_durable._core.instance import Instance, Message
+from trio_durable._core.ledger import Kind
+from trio_durable._core.replay import Replay
+from trio_durable.testing import History, replay_history
+
+NOW = 1_700_000_000_000_000_000
+TRACE = ev.TraceContext("00-11", "22", "s=1")
+STARTED = ev.ExecutionStarted(-1, NOW, "main", "1", "i", "e1", trace_context=TRACE)
+
+
+def turn_of(actions, *, started=STARTED, new_id=lambda: "new"):
+    instance = Instance("i")
+    plan = instance.begin([started], now=NOW)
+    return instance, instance.complete(plan, actions, now=NOW + 5, new_id=new_id)
+
+
+def test_a_detached_orchestration_is_created_as_it_was_asked_for():
+    action = ac.CreateDetached(
+        3, "other", "d", '"in"', "v2", NOW + 9, "exec", {"k": "v"}, ev.TraceContext("00-33", "44"), ev.Router("a", "b")
+    )
+    _, outcome = turn_of([action])
+    assert outcome.history[-1] == ev.DetachedCreated(3, NOW + 5, "d", ev.Router("a", "b"))
+    (message,) = outcome.messages
+    assert message == Message(
+        "d",
+        ev.ExecutionStarted(
+            -1, NOW + 5, "other", '"in"', "d", "exec", "v2", None, NOW + 9, ev.TraceContext("00-33", "44"), None,
+            {"k": "v"}, ev.Router("a", "b"),
+        ),
+    )
+    assert message.event.tags is not action.tags
+
+
+def test_a_detached_orchestration_inherits_what_it_does_not_say():
+    _, outcome = turn_of([ac.CreateDetached(1, "other", "d")])
+    event = outcome.messages[0].event
+    assert (event.execution_id, event.trace_context, event.version) == ("new", TRACE, None)
+    assert (event.scheduled_start, event.parent, event.input) == (None, None, None)
+
+
+def test_a_detached_orchestration_needs_an_id():
+    instance, outcome = turn_of([ac.ScheduleTask(1, "a"), ac.CreateTimer(2, NOW), ac.CreateDetached(3, "other")])
+    assert instance.completed is not None
+    failure = instance.completed.failure
+    assert (failure.error_type, failure.non_retriable) == ("OrchestrationProtocolError", True)
+    assert failure.error_message == (
+        "The turn of 'i' starts a detached 'other' (action #3) without an instance id. Expected one: the sidecar must "
+        "not choose it, or a repeated turn would start another."
+    )
+    # What the turn had asked for before that is given up whole.
+    assert (outcome.tasks, outcome.timers, outcome.messages) == ([], [], [])
+    assert [type(event).__name__ for event in outcome.history] == [
+        "OrchestratorStarted", "ExecutionStarted", "ExecutionCompleted",
+    ]
+    assert instance.completed.event_id == -1
+    assert instance.completed.timestamp == NOW + 5
+
+
+def test_a_failed_turn_leaves_no_children():
+    instance, _ = turn_of([ac.CreateChild(1, "c"), ac.CreateChild(2, "d"), ac.CreateDetached(3, "other")])
+    assert instance.open_children == []
+
+
+def test_an_unavailable_version_stalls_and_keeps_everything():
+    instance, outcome = turn_of([ac.VersionNotAvailable(1)])
+    assert outcome.stalled is instance.stalled
+    assert (instance.stalled.event_id, instance.stalled.timestamp, instance.stalled.reason) == (-1, NOW + 5, 1)
+    assert instance.stalled.description == (
+        "No connected worker has the version it asks for of this orchestration."
+    )
+    assert outcome.history == []
+    assert instance.status is Status.STALLED
+
+
+def test_a_restored_instance_is_the_one_that_was():
+    instance = Instance.restore("i", [ev.OrchestratorStarted(-1, NOW), STARTED], custom_status='"here"')
+    assert (instance.instance_id, instance.custom_status, instance.status) == ("i", '"here"', Status.RUNNING)
+    assert (instance.started_at, instance.execution_id, instance.last_updated_at) == (NOW, "e1", NOW)
+
+
+# -- the worker half ---------------------------------------------------------------------------------------------------
+
+
+def replay(main):
+    made = []
+
+    def start(started, replay):
+        made.append(replay)
+        return main(replay)
+
+    return Replay("i", start)
+
+
+def plain(payload):
+    return payload
+
+
+BEGIN = [ev.OrchestratorStarted(-1, NOW), STARTED]
+
+
+def test_a_failure_of_the_engine_takes_an_id_and_is_never_retried():
+    async def main(replay):
+        await replay.call_activity("a", None, plain)
+
+    made = replay(main)
+    made.turn([], BEGIN)
+    outcome = made.fail(ValueError("broken"))
+    (action,) = outcome.actions
+    assert (action.id, action.status, action.failure.non_retriable) == (2, Status.FAILED, True)
+    assert outcome.complete
+    assert made.fail(ValueError("broken"), action_id=-1).actions[0].id == -1
+
+
+def test_a_history_without_the_timers_of_indefinite_waits():
+    """Two waits that older recorders wrote no timers for: both go, and all later ids move down, twice."""
+
+    async def main(replay):
+        first = replay.wait_for_event("one", plain)
+        task = replay.call_activity("a", None, plain)
+        second = replay.wait_for_event("two", plain)
+        last = replay.call_activity("b", None, plain)
+        found = [await task, await last, await first, await second]
+        return f"[{','.join(found)}]"
+
+    made = replay(main)
+    past = [*BEGIN, ev.TaskScheduled(1, NOW, "a"), ev.TaskScheduled(2, NOW, "b")]
+    new = [
+        ev.OrchestratorStarted(-1, NOW + 1),
+        ev.TaskCompleted(-1, NOW, 2, "22"),
+        ev.TaskCompleted(-1, NOW, 1, "11"),
+        ev.EventRaised(-1, NOW, "two", "44"),
+        ev.EventRaised(-1, NOW, "one", "33"),
+    ]
+    outcome = made.turn(past, new)
+    assert outcome.actions == [ac.CompleteOrchestration(3, Status.COMPLETED, "[11,22,33,44]")]
+
+
+def test_an_early_answer_finds_the_action_that_moves_down_to_it():
+    async def main(replay):
+        replay.wait_for_event("never", plain)
+        first = replay.call_activity("a", None, plain)
+        second = replay.call_activity("b", None, plain)
+        return f"[{await first},{await second}]"
+
+    made = replay(main)
+    # The answer to number 1 (the first activity, in that recorder's numbers) comes before its confirmation.
+    past = [
+        ev.OrchestratorStarted(-1, NOW),
+        ev.TaskCompleted(-1, NOW, 1, '"one"'),
+        STARTED,
+        ev.TaskScheduled(1, NOW, "a"),
+        ev.TaskScheduled(2, NOW, "b"),
+    ]
+    outcome = made.turn(past, [ev.OrchestratorStarted(-1, NOW), ev.TaskCompleted(-1, NOW, 2, '"two"')])
+    assert outcome.actions == [ac.CompleteOrchestration(3, Status.COMPLETED, '["one","two"]')]
+
+
+def test_a_timer_of_a_wait_that_the_code_does_not_make_moves_ids_up():
+    async def main(replay):
+        first = await replay.call_activity("a", None, plain)
+        return await replay.call_activity("b", first, plain)
+
+    made = replay(main)
+    forever = ev.TimerCreated(
+        1, NOW, 253_402_300_799_999_999_999, "go", ev.TimerOrigin(ev.TimerOriginKind.EXTERNAL_EVENT, "go")
+    )
+    outcome = made.turn(
+        [*BEGIN, forever, ev.TaskScheduled(2, NOW, "a")],
+        [ev.OrchestratorStarted(-1, NOW), ev.TaskCompleted(-1, NOW, 2, "1")],
+    )
+    (action,) = outcome.actions
+    assert (action.id, action.name, action.input) == (3, "b", "1")
+    assert (Kind.TASK, 3) in made._open
+
+
+async def asks(ctx, n):
+    await ctx.call_activity("a")
+
+
+async def ends(ctx, n):
+    return None
+
+
+USUAL = (
+    "The usual causes: the code was changed while this instance was running; a branch depends on a value that is not "
+    "the same on every replay (a clock, randomness, the environment, the order of a set); a call was made from "
+    "something other than the orchestration's own code. Keep the old order of calls for running instances (register "
+    "the changed orchestrator under a new name or version), or take such values from an activity."
+)
+
+
+def disagreement(function, *events):
+    started = ev.ExecutionStarted(-1, NOW, function.__name__, "1", "i", "e1")
+    history = History("i", "x", [ev.OrchestratorStarted(-1, NOW), started, *events])
+    with pytest.raises(NonDeterminismError) as caught:
+        replay_history(history, function)
+    return str(caught.value)
+
+
+def test_where_changed_code_fails_is_said():
+    line = asks.__code__.co_firstlineno + 1
+    assert f"(asked for at {__file__}:{line})" in disagreement(asks, ev.TaskScheduled(1, NOW, "b"))
+
+
+def test_the_words_of_a_disagreement():
+    text = disagreement(asks, ev.TaskScheduled(1, NOW, "b"))
+    assert re.sub(r"asked for at \S+", "asked for at HERE)", text) == (
+        "orchestration 'asks', instance 'i': the code and the recorded history disagree.\n"
+        "  - expected (history): #1 call activity 'b'\n"
+        "  + got (code):         #1 call activity 'a'   (asked for at HERE)\n" + USUAL
+    )
+    text = disagreement(asks, ev.TaskScheduled(1, NOW, "a"), ev.TaskScheduled(2, NOW, "a"))
+    assert text.splitlines()[1:] == [
+        "  - expected (history): #2 call activity 'a'", "  + got (code):         nothing", USUAL,
+    ]
+    text = disagreement(ends, ev.TaskScheduled(1, NOW, "a"))
+    assert text.splitlines()[2] == "  + got (code):         the orchestration ended before this point"
+    text = disagreement(asks, ev.OrchestratorStarted(-1, NOW), ev.TaskCompleted(-1, NOW, 1))
+    assert text.splitlines()[1] == "  - expected (history): nothing more in that turn"
