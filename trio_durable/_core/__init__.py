@@ -17,6 +17,6 @@ protobuf message: time is an `int` of nanoseconds since the epoch (UTC) that com
     nurseries.py  nurseries; sync.py, parking.py: locks and their kin; channels.py, safe_channels.py; runvars.py
     signals.py    the error classes that tasks meet, handed in from outside
     futures.py    what orchestrations await: durable futures, when_all, when_any
-    replay.py     the worker half
+    replay.py     the worker half; work.py: what goes on behind a future
     instance.py   the service half
 """

@@ -51,8 +51,6 @@ from trio_durable._core.actions import (
 )
 from trio_durable._core.deadlines import DeadlineTimer
 from trio_durable._core.events import (
-    ChildCompleted,
-    ChildFailed,
     Event,
     EventRaised,
     EventSent,
@@ -66,8 +64,6 @@ from trio_durable._core.events import (
     OrchestratorStarted,
     Router,
     Status,
-    TaskCompleted,
-    TaskFailed,
     TimerCreated,
     TimerFired,
     TimerOrigin,
@@ -82,7 +78,8 @@ from trio_durable._core.scheduler import Scheduler, Task
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.signals import PLAIN, CancelReason, Vocabulary
 from trio_durable._core.versions import Patches
-from trio_durable._errors import NonDeterminismError, TaskFailedError
+from trio_durable._core.work import Attempts, SpawnedTask, Wait
+from trio_durable._errors import NonDeterminismError
 
 __all__ = ["CANCEL_EVENT", "GUID_NAMESPACE", "OrchestratorMissing", "Outcome", "Replay"]
 
@@ -115,25 +112,6 @@ class Outcome:
     version: str | None = None
     patches: list[str] = field(default_factory=list)
     complete: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Wait:
-    """Somebody waits for an external event."""
-
-    replay: Replay
-    key: str
-    future: DurableFuture[Any]
-    decode: Callable[[str | None], Any]
-
-    def pause(self) -> None:
-        # Nobody is interested: an event of this name is for the next who asks, or for the inbox.
-        waits = self.replay._waits.get(self.key)
-        if waits is not None and self in waits:
-            waits.remove(self)
-
-    def resume(self) -> None:
-        self.replay._wait_or_take(self)
 
 
 class _Answer(Protocol):
@@ -173,7 +151,7 @@ class Replay:
         self._open: dict[tuple[Kind, int], _Answer] = {}
         self._early: dict[tuple[Kind, int], Event] = {}
         self._answered: dict[tuple[Kind, int], None] = {}
-        self._waits: dict[str, deque[_Wait]] = {}
+        self._waits: dict[str, deque[Wait]] = {}
         #: external events that nobody waited for, in order of arrival
         self._inbox: list[EventRaised] = []
         self._held_back: list[Event] = []
@@ -521,7 +499,7 @@ class Replay:
                 future.fail(error)
 
         self.scheduler.spawn(coro, name, on_exit, scope)
-        future._work = _SpawnedTask(scope)
+        future._work = SpawnedTask(scope)
         return future
 
     @property
@@ -536,14 +514,17 @@ class Replay:
         *,
         retry: RetryPolicy | None = None,
         router: Router | None = None,
+        scope: int | None = None,
     ) -> DurableFuture[Any]:
         """Schedule an activity.  All attempts carry one task execution id; each has an id of its own."""
-        attempts = _Attempts(self, f"activity {name!r}", name, decode, retry, TimerOriginKind.ACTIVITY_RETRY)
+        attempts = Attempts(self, f"activity {name!r}", name, decode, retry, TimerOriginKind.ACTIVITY_RETRY)
 
         def ask() -> Action:
             execution_id = attempts.known_by or self._task_execution_id()
             attempts.known_by = execution_id
-            return ScheduleTask(0, name, payload, task_execution_id=execution_id, router=router)
+            return ScheduleTask(
+                0, name, payload, task_execution_id=execution_id, history_scope=scope, router=router
+            )
 
         return attempts.start(ask)
 
@@ -556,14 +537,15 @@ class Replay:
         instance_id: str = "",
         retry: RetryPolicy | None = None,
         router: Router | None = None,
+        scope: int | None = None,
     ) -> DurableFuture[Any]:
         """Start a child orchestration.  Without an instance id each attempt gets one from the service."""
-        attempts = _Attempts(self, f"child orchestration {name!r}", name, decode, retry, TimerOriginKind.CHILD_RETRY)
+        attempts = Attempts(self, f"child orchestration {name!r}", name, decode, retry, TimerOriginKind.CHILD_RETRY)
 
         def ask() -> Action:
             first = attempts.known_by
             attempts.known_by = first or instance_id or f"{self.instance_id}:{self._next_id & 0xFFFF:04x}"
-            return CreateChild(0, name, instance_id, payload, router=router, retry_parent_instance_id=first or None)
+            return CreateChild(0, name, instance_id, payload, router=router, retry_parent_instance_id=first or None, history_scope=scope)
 
         return attempts.start(ask)
 
@@ -615,7 +597,7 @@ class Replay:
         timeout: nanoseconds, None waits for ever.  The future fails with TimeoutError when it passes.
         """
         future = self.future(f"external event {name!r}")
-        wait = _Wait(self, name.casefold(), future, decode)
+        wait = Wait(self, name.casefold(), future, decode)
 
         def begin() -> None:
             if self._wait_or_take(wait):
@@ -637,7 +619,7 @@ class Replay:
         future.ask(begin, later=self._is_cancelled(), work=wait)
         return future
 
-    def _wait_or_take(self, wait: _Wait) -> bool:
+    def _wait_or_take(self, wait: Wait) -> bool:
         """Give `wait` the oldest unread event of its name, or a place among those that wait; whether it got one."""
         waits = self._waits.setdefault(wait.key, deque())
         for position, event in enumerate(self._inbox):
@@ -707,106 +689,6 @@ class Replay:
             future.fail(error)
         else:
             future.complete(value)
-
-
-class _SpawnedTask:
-    """A coroutine that runs for those who wait for its future."""
-
-    __slots__ = ("_scope",)
-
-    def __init__(self, scope: CancelScope) -> None:
-        self._scope = scope
-
-    def pause(self) -> None:
-        self._scope._cancel(CancelReason("explicit", None, "the wait for this task was cancelled"))
-
-    def resume(self) -> None:
-        pass
-
-
-class _Attempts:
-    """One logical call of an activity or a child orchestration, tried as often as its policy allows."""
-
-    __slots__ = (
-        "_ask", "_attempt", "_decode", "_first", "_future", "_held", "_name", "_origin", "_paused", "_policy",
-        "_replay", "_what", "known_by",
-    )  # fmt: skip
-
-    _ask: Callable[[], Action]
-
-    def __init__(
-        self,
-        replay: Replay,
-        what: str,
-        name: str,
-        decode: Callable[[str | None], Any],
-        policy: RetryPolicy | None,
-        origin: TimerOriginKind,
-    ) -> None:
-        self._replay = replay
-        self._what = what
-        self._name = name
-        self._decode = decode
-        self._policy = policy
-        self._origin = origin
-        self._attempt = 0
-        self._first = 0
-        self._future = replay.future(what)
-        self._paused = False
-        #: what is to be done once somebody waits again
-        self._held: Callable[[], None] | None = None
-        #: what all attempts have in common: an execution id, or the instance id of the first
-        self.known_by = ""
-
-    def start(self, ask: Callable[[], Action]) -> DurableFuture[Any]:
-        """Make the first attempt; `ask` gives each one's action."""
-        self._ask = ask
-        self._future.ask(self._try, later=self._replay._is_cancelled(), work=self)
-        return self._future
-
-    def pause(self) -> None:
-        self._paused = True
-
-    def resume(self) -> None:
-        self._paused = False
-        held, self._held = self._held, None
-        if held is not None:
-            held()
-
-    def _try(self) -> None:
-        self._attempt += 1
-        if self._attempt == 1:
-            self._first = self._replay.now
-        self._replay.ask(self._ask(), self._deliver)
-
-    def _deliver(self, event: Event) -> None:
-        if isinstance(event, TaskCompleted | ChildCompleted):
-            self._replay._settle(self._future, self._decode, event.result)
-            return
-        assert isinstance(event, TaskFailed | ChildFailed)
-        # A child that was terminated reports no failure details.
-        failure = event.failure or FailureDetails("", f"{self._what} was terminated")
-        if self._policy is not None:
-            if self._paused:
-                # Nobody waits any more, so nothing is tried again unless somebody does.
-                self._held = lambda: self._deliver(event)
-                return
-            wait = self._policy.delay(
-                self._attempt, failure, self._first, self._replay.now, key=f"{self._replay.instance_id}|{self.known_by}"
-            )
-            if wait is not None:
-                origin = TimerOrigin(self._origin, self.known_by)
-                self._replay.set_timer(self._replay.now + wait, f"{self._name}-retry", origin, self._again)
-                return
-        tries = f" after {self._attempt} attempts" if self._attempt > 1 else ""
-        cause = f"{failure.error_type}: {failure.error_message}" if failure.error_type else failure.error_message
-        self._future.fail(TaskFailedError(f"{self._what} failed{tries}: {cause}", failure))
-
-    def _again(self) -> None:
-        if self._paused:
-            self._held = self._try
-        else:
-            self._try()
 
 
 def _starts_over(completion: CompleteOrchestration) -> bool:
