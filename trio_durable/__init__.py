@@ -3,12 +3,14 @@
 from trio_durable_sandbox import SandboxViolationError
 
 from trio_durable._blocking import BlockingClient
-from trio_durable._client import Client, HistoryEvent, OrchestrationState, ReuseIdAction, ReuseIdPolicy
+from trio_durable._client import Client, OrchestrationState, ReuseIdAction, ReuseIdPolicy
 from trio_durable._converter import JsonConverter
+from trio_durable._core.events import PropagationScope
 from trio_durable._core.events import Status as OrchestrationStatus
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.futures import DurableFuture, when_all, when_any
 from trio_durable._core.retry import RetryPolicy
+from trio_durable._core.view import HistoryEvent, PropagatedHistory
 from trio_durable._durable.context import OrchestrationContext
 from trio_durable._durable.identity import ExecutionInfo, OrchestrationInfo
 from trio_durable._durable.logger import ReplaySafeLogger
@@ -53,6 +55,8 @@ __all__ = [
     "OrchestrationState",
     "OrchestrationStatus",
     "PayloadError",
+    "PropagatedHistory",
+    "PropagationScope",
     "RegistrationError",
     "ReplaySafeLogger",
     "RetryPolicy",

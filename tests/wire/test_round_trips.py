@@ -60,6 +60,7 @@ BY_NAME = {
     "reason": st.integers(0, 2),
     "history_scope": SCOPES,
     "cached": st.none() | st.integers(0, 2**31 - 1),
+    "propagated": st.just(()),  # read only: nothing here hands histories down
 }
 BY_TYPE = {
     "str": TEXT,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trio_durable._client.client import Client, ReuseIdAction, ReuseIdPolicy
-from trio_durable._client.history import HistoryEvent
 from trio_durable._client.states import OrchestrationState
+from trio_durable._core.view import HistoryEvent
 
 __all__ = ["Client", "HistoryEvent", "OrchestrationState", "ReuseIdAction", "ReuseIdPolicy"]

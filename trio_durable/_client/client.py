@@ -16,13 +16,13 @@ import trio
 from trio_durable_sandbox import in_orchestration, refuse
 
 from trio_durable import _converter
-from trio_durable._client.history import HistoryEvent, history_event
 from trio_durable._client.states import OrchestrationState
 from trio_durable._converter import JsonConverter
 from trio_durable._core import clock
 from trio_durable._core.envelope import seal
 from trio_durable._core.events import Status
 from trio_durable._core.replay import CANCEL_EVENT
+from trio_durable._core.view import HistoryEvent, history_event
 from trio_durable._errors import (
     AlreadyExistsError,
     NotFoundError,

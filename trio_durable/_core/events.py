@@ -31,6 +31,7 @@ __all__ = [
     "OrchestratorCompleted",
     "OrchestratorStarted",
     "ParentInstance",
+    "PropagationScope",
     "Router",
     "Status",
     "TaskCompleted",
@@ -44,6 +45,14 @@ __all__ = [
     "UnknownEvent",
     "app_of",
 ]
+
+
+class PropagationScope(IntEnum):
+    """How much history a call hands down: nothing, the caller's own, or also what the caller was handed."""
+
+    NONE = 0
+    OWN_HISTORY = 1
+    LINEAGE = 2
 
 
 class Status(IntEnum):

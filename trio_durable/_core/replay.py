@@ -545,7 +545,15 @@ class Replay:
         def ask() -> Action:
             first = attempts.known_by
             attempts.known_by = first or instance_id or f"{self.instance_id}:{self._next_id & 0xFFFF:04x}"
-            return CreateChild(0, name, instance_id, payload, router=router, retry_parent_instance_id=first or None, history_scope=scope)
+            return CreateChild(
+                0,
+                name,
+                instance_id,
+                payload,
+                history_scope=scope,
+                retry_parent_instance_id=first or None,
+                router=router,
+            )
 
         return attempts.start(ask)
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, overload
 
 from trio_durable._core import clock
 from trio_durable._core.envelope import seal
-from trio_durable._core.events import Router
+from trio_durable._core.events import PropagationScope, Router
 from trio_durable._core.futures import DurableFuture
 from trio_durable._core.replay import Replay
 from trio_durable._core.retry import RetryPolicy
@@ -72,6 +72,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
+        propagation: PropagationScope | None = ...,
         return_type: None = ...,
     ) -> DurableFuture[T]: ...
     @overload
@@ -83,6 +84,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
+        propagation: PropagationScope | None = ...,
         return_type: None = ...,
     ) -> DurableFuture[T]: ...
     @overload
@@ -94,6 +96,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
+        propagation: PropagationScope | None = ...,
         return_type: type[T],
     ) -> DurableFuture[T]: ...
     @overload
@@ -105,6 +108,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
+        propagation: PropagationScope | None = ...,
         return_type: Any,
     ) -> DurableFuture[Any]: ...
     @overload
@@ -116,6 +120,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
+        propagation: PropagationScope | None = ...,
         return_type: None = ...,
     ) -> DurableFuture[Any]: ...
     def call_activity(
@@ -126,6 +131,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        propagation: PropagationScope | None = None,
         return_type: Any = None,
     ) -> DurableFuture[Any]:
         """Run an activity, given as a function or by name.
@@ -133,6 +139,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         The future's result is what the activity returned, decoded to `return_type` or to the function's annotation.
         It fails with TaskFailedError when the activity failed (and, with a `retry_policy`, no attempt succeeded).
         app_id: which app's workers run it; this one's if not given.  metadata: for this call, on top of `set_metadata`.
+        propagation: how much of this history to hand down, where the sidecar does that (Dapr's does).
         """
         return self._replay.call_activity(
             self._payloads.name_of(activity),
@@ -140,6 +147,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
             self._decoder(activity, return_type),
             retry=retry_policy,
             router=_router(app_id),
+            scope=propagation,
         )
 
     @overload
@@ -152,6 +160,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
+        propagation: PropagationScope | None = ...,
         return_type: None = ...,
     ) -> DurableFuture[T]: ...
     @overload
@@ -164,6 +173,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
+        propagation: PropagationScope | None = ...,
         return_type: None = ...,
     ) -> DurableFuture[T]: ...
     @overload
@@ -176,6 +186,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
+        propagation: PropagationScope | None = ...,
         return_type: type[T],
     ) -> DurableFuture[T]: ...
     @overload
@@ -188,6 +199,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
+        propagation: PropagationScope | None = ...,
         return_type: Any,
     ) -> DurableFuture[Any]: ...
     @overload
@@ -200,6 +212,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
+        propagation: PropagationScope | None = ...,
         return_type: None = ...,
     ) -> DurableFuture[Any]: ...
     def call_child_orchestrator(
@@ -211,6 +224,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        propagation: PropagationScope | None = None,
         return_type: Any = None,
     ) -> DurableFuture[Any]:
         """Run another orchestration as a child and await its result.
@@ -225,6 +239,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
             instance_id=instance_id or "",
             retry=retry_policy,
             router=_router(app_id),
+            scope=propagation,
         )
 
     #: The names of `call_child_orchestrator` in earlier SDKs.

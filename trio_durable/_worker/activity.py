@@ -17,6 +17,7 @@ import trio
 from trio_durable import _converter
 from trio_durable._core.envelope import unseal
 from trio_durable._core.failures import FailureDetails
+from trio_durable._core.view import PropagatedHistory, history_event
 from trio_durable._durable.context import SEND_EVENT
 from trio_durable._durable.travel import TRACE_STATE
 from trio_durable._errors import NotFoundError, NotRegisteredError, PayloadError, SidecarError
@@ -37,6 +38,8 @@ class ActivityContext:
     attempt: the number of the attempt, from 1, as far as this worker saw them: the protocol does not tell it, and a
     worker that is restarted counts from 1 again.
     trace_parent, trace_state: the caller's W3C trace context.  metadata: what the orchestration set.
+    propagated_history: what the caller handed down of its history, the eldest first; empty where the call did not ask
+    for that or the sidecar does not do it.
     """
 
     orchestration_id: str
@@ -47,6 +50,7 @@ class ActivityContext:
     trace_state: str | None = None
     attempt: int = 1
     metadata: dict[str, str] = field(default_factory=dict)
+    propagated_history: tuple[PropagatedHistory, ...] = ()
 
     @property
     def workflow_id(self) -> str:
@@ -112,6 +116,10 @@ class ActivityRunner:
             ",".join(filter(None, states)) or None,
             self._attempt(activity),
             metadata,
+            tuple(
+                PropagatedHistory(each.app_id, each.instance_id, each.name, tuple(map(history_event, each.events)))
+                for each in activity.propagated
+            ),
         )
         arguments: tuple[Any, ...] = (context,)
         takes, hint = self._input_of(activity.name, function)

@@ -11,7 +11,7 @@ from trio_durable._core import clock
 from trio_durable._core.events import ChildCreated, Event, TaskScheduled, TimerCreated
 from trio_durable._core.failures import FailureDetails
 
-__all__ = ["HistoryEvent", "history_event"]
+__all__ = ["HistoryEvent", "PropagatedHistory", "history_event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,16 @@ class HistoryEvent:
     def is_rerunnable(self) -> bool:
         """Whether `rerun_orchestration_from_event` can begin at this event."""
         return self.kind in _RERUNNABLE
+
+
+@dataclass(frozen=True, slots=True)
+class PropagatedHistory:
+    """What one orchestration handed down of its history: see `propagation=` of `ctx.call_activity`."""
+
+    app_id: str
+    instance_id: str
+    name: str
+    events: tuple[HistoryEvent, ...]
 
 
 _RERUNNABLE = {TaskScheduled.__name__, TimerCreated.__name__, ChildCreated.__name__}
