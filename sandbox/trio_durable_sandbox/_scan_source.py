@@ -278,6 +278,9 @@ class _Reader(ast.NodeVisitor):
         self.paths: set[str] = set()
 
     def read(self) -> None:
+        self.paths.update(
+            name for name, value in self.source.values.items() if name not in self.local and self.is_path(value)
+        )
         for node in ast.walk(self.root):
             if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
                 dotted = self.dotted(node.value)
@@ -385,6 +388,8 @@ class _Reader(ast.NodeVisitor):
                 return self.off and dotted[len(kind) + 1 :] in ("now", "utcnow", "today") and self._value(node, dotted)
         if called and dotted.rpartition(".")[0] == "pathlib.Path" and dotted.rpartition(".")[2] in _PATHS:
             return self._refused(node, dotted, "file")
+        if called and dotted.startswith("builtins.") and dotted[9:] in BUILTINS_REFUSED:
+            return self._refused(node, dotted[9:], BUILTINS_REFUSED[dotted[9:]])
         rule, rest = _rule_of(dotted)
         if rule is None or not rest:
             return False
