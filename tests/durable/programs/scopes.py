@@ -154,6 +154,17 @@ async def scope_deadline_set_to_the_past(trio: Any, log: Log) -> Any:
 
 
 @program
+async def scope_deadline_set_to_the_past_while_others_run(trio: Any, log: Log) -> Any:
+    await trio.sleep(5)
+    with trio.CancelScope() as scope:
+        scope.deadline = 2
+        for number in range(3):
+            await trio.lowlevel.checkpoint()
+            log(number)
+    return scope.cancelled_caught
+
+
+@program
 async def scope_deadline_set_to_the_past_from_another_task(trio: Any, log: Log) -> Any:
     async with trio.open_nursery() as nursery:
         async def sleeper() -> None:
