@@ -9,8 +9,10 @@ from ._order import ordered
 from ._run import Run
 from ._sandbox import Program, Sandbox, in_orchestration, unsafe
 from ._state import refuse
+from ._watch import Leak, watch
 
 __all__ = [
+    "Leak",
     "Program",
     "Run",
     "Sandbox",
@@ -22,6 +24,9 @@ __all__ = [
     "ordered",
     "refuse",
     "unsafe",
+    "watch",
 ]
-for _public in (Program, Run, Sandbox, SandboxInactiveError, SandboxLoadError, SandboxViolationError, SandboxWarning):
+for _public in (
+    Leak, Program, Run, Sandbox, SandboxInactiveError, SandboxLoadError, SandboxViolationError, SandboxWarning,
+):  # fmt: skip
     _public.__module__ = __name__

@@ -11,12 +11,12 @@ import sys
 from types import CodeType
 from typing import Any
 
-from ._guards import guard, guarded_getattr
-from ._order import ordered, pop, shown
+from ._guards import file, file_of, guard, guarded_getattr
+from ._order import ordered, pop, shown, shown_all
 from ._ownership import changed, mutable
 from ._policy import BUILTINS_REFUSED, REMEDIES
-from ._rewrite import ATTRIBUTE, CHANGED, MUTABLE, ORDERED, POP, SHOWN, rewrite
 from ._replace_modules import debug
+from ._rewrite import ATTRIBUTE, CHANGED, FILE, FILE_OF, MUTABLE, ORDERED, POP, SHOWN, SHOWN_ALL, rewrite
 from ._standins import BY_VALUE, REPLACEMENTS, refused
 from ._state import MARK, SHARED, active_run, get_run, refuse
 from ._values import stable_hash
@@ -141,6 +141,9 @@ BUILTINS[CHANGED] = changed
 BUILTINS[ORDERED] = ordered
 BUILTINS[POP] = pop
 BUILTINS[SHOWN] = shown
+BUILTINS[SHOWN_ALL] = shown_all
+BUILTINS[FILE] = file
+BUILTINS[FILE_OF] = file_of
 BUILTINS[MARK] = True
 SHARED_BUILTINS: dict[str, Any] = {**BUILTINS, SHARED: True}
 """The same for the modules that all runs share: what they hold must not be changed."""

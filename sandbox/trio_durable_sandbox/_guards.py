@@ -30,10 +30,11 @@ from ._names import ModuleName
 from ._ownership import dict_of, is_shared_class, mutable, others, proxy_of, share
 from ._policy import MEMBERS, REMEDIES, words
 from ._replace_values import DATETIME_CLASS_METHODS, datetime_descriptor, datetime_member
+from ._rewrite import path_of
 from ._standins import BY_VALUE, StandIn, rule_for, stand_in
 from ._state import MARK, get_run, refuse
 
-__all__ = ["clean", "guard", "guarded_getattr", "mutable", "real_stand_in", "share"]
+__all__ = ["clean", "file", "file_of", "guard", "guarded_getattr", "mutable", "real_stand_in", "share"]
 
 _PATH_MEMBERS: dict[Any, str] = {}
 """Function behind a `pathlib.Path` method -> its name."""
@@ -238,6 +239,20 @@ _HANDLERS: dict[type, Callable[[Any, str, Any], Any]] = {
     ExtensionFileLoader: _loader,
 }
 _CLEANERS = {kind: _HANDLERS[kind] for kind in (FunctionType, BuiltinFunctionType, MethodType, ModuleType)}
+
+
+def file(real: str, stable: str, /) -> str:
+    """`__file__`: where the file lies differs from host to host, except for what really opens it."""
+    run = get_run()
+    return real if run is None or run.mode != "strict" or run.unsafe_depth else stable
+
+
+def file_of(obj: Any, /) -> Any:
+    """`module.__file__`."""
+    real = obj.__file__
+    if isinstance(obj, ModuleType) and MARK in vars(obj).get("__builtins__", ()):
+        return file(real, path_of(str(obj.__name__), "__path__" in vars(obj)))
+    return real
 
 
 def real_stand_in(module: ModuleType) -> ModuleType:

@@ -17,17 +17,18 @@ import decimal
 import enum
 import fractions
 import pathlib
+import re
 import types
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from ._state import refuse
 
 REMEDY = "sort it with a key, or keep the elements in a list or as the keys of a dict, which have an order"
 _SETS = (set, frozenset)
-_SET_ITERS = (set.__iter__, frozenset.__iter__)
-_SET_REPRS = (set.__repr__, frozenset.__repr__)
+_SET_ITERS: tuple[Any, ...] = (set.__iter__, frozenset.__iter__)
+_SET_REPRS: tuple[Any, ...] = (set.__repr__, frozenset.__repr__)
 
 
 class _NoOrder(Exception):
@@ -100,26 +101,76 @@ def pop(owner: Any, /) -> Any:
 
 
 class _Shown:
-    """The text of a set, for `str`, `repr`, `print` and f-strings."""
+    """A text that takes an object's place in `str`, `repr`, `print` and f-strings."""
 
     __slots__ = ("_text",)
 
-    def __init__(self, items: Iterable[Any], kind: type) -> None:
-        inner = "{" + ", ".join(map(repr, items)) + "}"
-        self._text = inner if kind is set else f"{kind.__name__}({inner})"
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def __repr__(self) -> str:
         return self._text
 
     def __format__(self, spec: str) -> str:
         if spec:
-            raise TypeError("unsupported format string passed to set.__format__")
+            raise TypeError("unsupported format string passed to object.__format__")
         return self._text
 
 
-def shown(value: Any, /) -> Any:
-    """What takes a set's place where it becomes text; anything else as it is."""
-    if isinstance(value, _SETS) and len(value) > 1 and type(value).__repr__ in _SET_REPRS:
-        return _Shown(in_order(value), type(value))
-    return value
+_PLAIN = frozenset({str, int, float, bool, type(None), bytes, complex})
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_WITH_ADDRESS: frozenset[Any] = frozenset(
+    kind.__repr__ for kind in (
+        object, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.CoroutineType,
+        types.GeneratorType, types.AsyncGeneratorType, types.MethodWrapperType,
+    )
+)  # fmt: skip
+_TOO_DEEP = 50
 
+
+def _has_address(value: Any) -> bool:
+    kind: Any = type(value)
+    own = kind.__str__ is object.__str__ and kind.__format__ is object.__format__
+    return own and kind.__repr__ in _WITH_ADDRESS and not isinstance(value, type)
+
+
+def _differs(value: Any, depth: int = 0) -> bool:
+    """Whether its text would differ from host to host: it shows an address, or a set within builtin containers."""
+    kind = type(value)
+    if kind in _PLAIN or depth > _TOO_DEEP:
+        return False
+    if kind is list or kind is tuple:
+        return any(_differs(item, depth + 1) for item in value)
+    if kind is dict:
+        return any(_differs(key, depth + 1) or _differs(item, depth + 1) for key, item in value.items())
+    if isinstance(value, _SETS):
+        return kind.__repr__ in _SET_REPRS and (len(value) > 1 or any(_differs(item, depth + 1) for item in value))
+    return _has_address(value)
+
+
+def _text(value: Any, depth: int = 0) -> str:
+    """`repr` with sets in order and without addresses."""
+    kind = type(value)
+    if depth > _TOO_DEEP:
+        return "..."
+    if kind is list:
+        return "[" + ", ".join(_text(item, depth + 1) for item in value) + "]"
+    if kind is tuple:
+        return "(" + ", ".join(_text(item, depth + 1) for item in value) + (",)" if len(value) == 1 else ")")
+    if kind is dict:
+        pairs = (f"{_text(key, depth + 1)}: {_text(item, depth + 1)}" for key, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, _SETS) and kind.__repr__ in _SET_REPRS and value:
+        inner = "{" + ", ".join(_text(item, depth + 1) for item in in_order(value)) + "}"
+        return inner if kind is set else f"{kind.__name__}({inner})"
+    return _ADDRESS.sub("", repr(value)) if _has_address(value) else repr(value)
+
+
+def shown(value: Any, /) -> Any:
+    """What takes a value's place where it becomes text: sets in order, no addresses; most values as they are."""
+    return _Shown(_text(value)) if type(value) not in _PLAIN and _differs(value) else value
+
+
+def shown_all(values: Any, /) -> Any:
+    """The right side of `"..." % values`."""
+    return tuple(shown(value) for value in values) if type(values) is tuple else shown(values)

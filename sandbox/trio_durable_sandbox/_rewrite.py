@@ -11,6 +11,8 @@ those of the source. What is rewritten:
 - `import a.b as c`                               -> `from a import b as c`, so that the hook sees the binding
 - `for x in X`, `*X`, `a, b = X`, `list(X)` ...     -> `_td_ordered(X)` in place of X (see `_order`); `X.pop()` ->
   `_td_pop(X)`; `f"{X}"`, `str(X)`, `print(X)`     -> `_td_shown(X)`; not where X is plainly no set
+- `"..." % X` -> `"..." % _td_shown_all(X)`
+- `__file__`, `X.__file__`                        -> a path made from the module's name, the same on every host
 - `__name__`, outside `module=__name__`           -> the name as a plain string (see `_names`)
 """
 
@@ -23,7 +25,8 @@ from ._classify import bindings
 from ._policy import FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED, words
 
 ATTRIBUTE, MUTABLE, CHANGED = "_td_attr", "_td_mutable", "_td_changed"
-ORDERED, POP, SHOWN = "_td_ordered", "_td_pop", "_td_shown"
+ORDERED, POP, SHOWN, SHOWN_ALL = "_td_ordered", "_td_pop", "_td_shown", "_td_shown_all"
+FILE, FILE_OF = "_td_file", "_td_file_of"
 
 _ITERATING = frozenset(words("list tuple iter enumerate zip map filter sum min max any all dict sorted"))
 _SHOWING = frozenset(words("str repr print format ascii"))
@@ -38,6 +41,8 @@ _NO_SET = (
     ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.ListComp, ast.DictComp, ast.GeneratorExp,
     ast.Lambda, ast.Compare, ast.Await,
 )  # fmt: skip
+
+_PLAIN = (ast.Constant, ast.JoinedStr, ast.Compare)
 
 
 def _guarded() -> frozenset[str]:
@@ -61,6 +66,7 @@ GUARDED = _guarded()
 class _Rewriter(ast.NodeTransformer):
     def __init__(self, module: str | None, tree: ast.AST, package: str) -> None:
         self.module = module
+        self.package = package
         self.own: set[str]
         self.imported, found = imports_of(tree)
         self.own = set()  # names that the module binds itself: a `list` of its own is not the builtin
@@ -109,6 +115,13 @@ class _Rewriter(ast.NodeTransformer):
         node.value = _wrapped(node.value, SHOWN)
         return node
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        text = isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)
+        self.generic_visit(node)
+        if text and isinstance(node.op, ast.Mod):
+            node.right = _call(node.right, SHOWN_ALL, node.right)
+        return node
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         function = node.func
         wrapper = None
@@ -145,6 +158,8 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.ctx, ast.Load):
             self.generic_visit(node)
+            if node.attr == "__file__":
+                return _at(node, _call(node, FILE_OF, node.value))
             if node.attr not in GUARDED:
                 return node
             return _at(node, _call(node, ATTRIBUTE, node.value, ast.Constant(node.attr)))
@@ -218,7 +233,15 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id == "__name__" and self.module is not None and isinstance(node.ctx, ast.Load):
             return _at(node, ast.Constant(self.module))
+        if node.id == "__file__" and self.module is not None and isinstance(node.ctx, ast.Load):
+            return _at(node, _call(node, FILE, node, ast.Constant(path_of(self.module, self.module == self.package))))
         return node
+
+
+def path_of(module: str, is_package: bool) -> str:
+    """What `__file__` is inside. Deep, because files take `Path(__file__).parents[n]` when they are loaded."""
+    name = module.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+    return f"/in/an/orchestration/there/is/no/folder/{name}"
 
 
 def _ordered(node: ast.expr) -> ast.expr:
@@ -226,10 +249,10 @@ def _ordered(node: ast.expr) -> ast.expr:
 
 
 def _wrapped(node: ast.expr, wrapper: str) -> ast.expr:
-    """`wrapper(node)`, unless the expression can be no set."""
-    if isinstance(node, (*_NO_SET, ast.Starred)):
+    """`wrapper(node)`, unless the expression can be no set, or can have no text that depends on the host."""
+    if isinstance(node, (*(_NO_SET if wrapper == ORDERED else _PLAIN), ast.Starred)):
         return node
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+    if wrapper == ORDERED and isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         name = node.func.id
         if name in _NO_SET_CALLS:
             return node

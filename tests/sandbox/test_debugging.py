@@ -114,7 +114,8 @@ def test_coverage_measures_orchestrations(tmp_path: Path, core: str) -> None:
 
 
 def test_violations_point_at_the_call(workshop: Any) -> None:
-    module = workshop.module("import os\ndef inner():\n    return [os.getpid() for _ in (1,)]\ndef f():\n    return inner()\n")
+    source = "import os\ndef inner():\n    return [os.getpid() for _ in (1,)]\ndef f():\n    return inner()\n"
+    module = workshop.module(source)
     run, f = workshop.start(module.f)
     with run.active(), pytest.raises(SandboxViolationError) as caught:
         f()

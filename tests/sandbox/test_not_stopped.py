@@ -26,9 +26,19 @@ HOLES = {
     ),
     "format-strings": ("from datetime import datetime\nreturn 'built-in' in '{0.now}'.format(datetime)", True),
     "closures": ("import time\nreturn any(callable(c.cell_contents) for c in time.sleep.__closure__)", True),
-    "file-name": ("return __file__.startswith('/')", True),
-    "text-of-nested-sets": ("return type(repr([{'a', 'b'}])) is str", True),
-    "addresses-in-repr": ("return ' at 0x' in repr(object())", True),
+    "file-names-in-tracebacks": (
+        "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    return 'user_hole_file_names' in traceback.format_exc()",
+        True,
+    ),
+    "text-within-objects": (
+        "from dataclasses import dataclass\n@dataclass\nclass D:\n    x: object\nreturn ' at 0x' in repr(D(object()))",
+        True,
+    ),
+    "fields-of-shared-classes": (
+        "import importlib, dataclasses\nm = importlib.import_module('user_hole_shared_models')\n"
+        "dataclasses.fields(m.D)[0].default = 2\nreturn dataclasses.fields(m.D)[0].default",
+        2,
+    ),
     "garbage-collection": ("seen = []\nclass C:\n    def __del__(self): seen.append(1)\nC()\nreturn seen", [1]),
     "system-exit": ("try:\n    raise SystemExit(3)\nexcept SystemExit as e:\n    return e.code", 3),
     "recursion": ("def f(n):\n    try: return f(n + 1)\n    except RecursionError: return n\nreturn f(0) > 50", True),
@@ -43,6 +53,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (packages / "user_vendored.py").write_text(
         "import time, uuid\nfrom dataclasses import dataclass, field\nSTATE = []\n"
         "def stamp(): return time.time()\n@dataclass\nclass Model:\n    id: object = field(default_factory=uuid.uuid4)\n"
+    )
+    (tmp_path / "user_hole_shared_models.py").write_text(
+        "from dataclasses import dataclass\n@dataclass\nclass D:\n    x: int = 1\n"
     )
     monkeypatch.syspath_prepend(str(packages))
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -145,3 +145,45 @@ def case_own_module_by_name():  # works
     assert me.case_own_module_by_name is case_own_module_by_name and __name__ in sys.modules
     assert sys.modules[Order.__module__].Order is Order and sys.modules.get(Order.__module__) is shop.orders
     return me.__name__
+
+
+def case_own_file():  # works
+    from pathlib import PurePath
+    import shop.orders
+    return __file__, PurePath(__file__).parents[2], PurePath(__file__).stem, shop.orders.__file__, shop.__file__
+
+
+def case_vendored_list():
+    vendored.STATE.append(1)  # refused: a change of vendored.STATE.append
+
+
+def case_vendored_list_item():
+    vendored.STATE[:] = [1]  # refused: a change of vendored.STATE
+
+
+def case_vendored_list_from():
+    from vendored import STATE
+    STATE.extend([1])  # refused: a change of vendored.STATE.extend
+
+
+def case_vendored_list_pop():
+    vendored.STATE.pop()  # refused: a change of vendored.STATE.pop
+
+
+def case_vendored_augmented():
+    vendored.STATE += [1]  # refused: assignment to an attribute of vendored
+
+
+def case_abc_register():
+    import collections.abc
+    class Own: ...
+    collections.abc.Sized.register(Own)  # refused: collections.abc.Sized.register
+
+
+def case_own_list():  # works
+    from shop import names
+    from shop.names import SEEN
+    names.SEEN.append(1)
+    SEEN.append(2)
+    names.SEEN[0] = 3
+    return names.SEEN

@@ -135,3 +135,31 @@ def case_text_of_objects():
 
 def case_single_object():  # works
     return len(list({Plain()}))
+
+
+def case_text_within_containers():  # works
+    nested = [{"b", "a"}, {"k": {"d", "c"}}, ({"f", "e"},), {frozenset({"h", "g"})}]
+    assert str([{"b", "a"}]) == "[{'a', 'b'}]" and repr(nested) == f"{nested}"
+    return repr(nested), "%s of %s" % (nested, 3), "%s" % {"y", "x"}, "%d%%" % 7, "%(k)s" % {"k": 1}
+
+
+def case_text_without_addresses():  # works
+    item, loop = Plain(), []
+    loop.append(loop)
+    async def coroutine(): ...
+    made = coroutine()
+    texts = repr(item), str([item]), f"{item} {item!r}", "%s" % item, "%r" % (item,), repr(len), str(case_pop)
+    texts += repr(made), repr({1: lambda: 0}), str(item.__init__), str(loop)[:3]
+    made.close()
+    assert not any(" at 0x" in text for text in texts)
+    return texts
+
+
+class Spoken:
+    def __str__(self):
+        return "spoken"
+
+
+def case_text_of_their_own():  # works
+    assert str(Spoken()) == "spoken" == f"{Spoken()}" == "%s" % Spoken() and f"{Fruit.PEAR}" == str(Fruit.PEAR)
+    return repr(Plain), f"{3:>5}", f"{[1, {2}]}", "%5.1f" % 2.25

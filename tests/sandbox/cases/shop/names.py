@@ -2,3 +2,4 @@ import time
 
 GREETING = "hello"
 MADE = time.time()
+SEEN = []
