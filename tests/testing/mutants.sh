@@ -24,7 +24,7 @@ only_mutate = [
 ]
 also_copy = ["sandbox", "proto", "docs", "examples", "README.md"]
 pytest_add_cli_args_test_selection = [
-    "tests/core", "tests/testing/test_environment.py", "tests/testing/test_found.py", "tests/testing/test_fuzz.py",
+    "tests/core", "tests/durable", "tests/testing/test_environment.py", "tests/testing/test_found.py", "tests/testing/test_fuzz.py",
     "tests/testing/test_halves.py", "tests/testing/test_histories.py",
 ]
 pytest_add_cli_args = ["-k", "not changed_code_fails", "--hypothesis-profile=mutants", "-p", "no:cacheprovider"]

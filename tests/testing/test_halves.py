@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
-from trio_durable import NonDeterminismError
+from trio_durable import NonDeterminismError, RetryPolicy
 from trio_durable._core import actions as ac
+from trio_durable._core import clock
 from trio_durable._core import events as ev
 from trio_durable._core.events import Status
+from trio_durable._core.failures import FailureDetails
 from trio_durable._core.instance import Instance, Message
 from trio_durable._core.ledger import Kind
 from trio_durable._core.replay import Replay
@@ -88,6 +91,84 @@ def test_a_restored_instance_is_the_one_that_was():
     instance = Instance.restore("i", [ev.OrchestratorStarted(-1, NOW), STARTED], custom_status='"here"')
     assert (instance.instance_id, instance.custom_status, instance.status) == ("i", '"here"', Status.RUNNING)
     assert (instance.started_at, instance.execution_id, instance.last_updated_at) == (NOW, "e1", NOW)
+
+
+def test_a_child_is_created_as_it_was_asked_for():
+    action = ac.CreateChild(3, "child", "", '"in"', "v2", 1, "first", ev.Router("", "target", "ns"))
+    mine = ev.Router("", "me")
+    started = ev.ExecutionStarted(-1, NOW, "main", "1", "i", "e1", "v1", trace_context=TRACE, router=mine)
+    instance, outcome = turn_of([action], started=started)
+    router = ev.Router("me", "target", "ns")
+    assert outcome.history[-1] == ev.ChildCreated(
+        3, NOW + 5, "i:0003", "child", '"in"', "v2", TRACE, 1, "first", router
+    )
+    parent = ev.ParentInstance(3, "i", "e1", "main", "v1", "me")
+    assert outcome.messages == [
+        Message(
+            "i:0003",
+            ev.ExecutionStarted(
+                -1, NOW + 5, "child", '"in"', "i:0003", "new", "v2", parent, None, TRACE, None, {}, router
+            ),
+        )
+    ]
+    assert instance.open_children == ["i:0003"]
+    _, outcome = turn_of([ac.CreateChild(1, "child", "own")])
+    assert outcome.messages[0].to == outcome.messages[0].event.instance_id == "own"
+    assert outcome.messages[0].event.parent.app_id is None
+    assert outcome.messages[0].event.router is None
+
+
+def test_the_next_execution_keeps_what_belongs_to_the_instance():
+    parent = ev.ParentInstance(4, "p", "pe")
+    started = ev.ExecutionStarted(
+        -1, NOW, "main", "1", "i", "e1", "v1", parent, NOW, TRACE, None, {"k": "v"}, ev.Router("", "me")
+    )
+    carried = ev.EventRaised(-1, NOW, "go", "0")
+    again = ac.CompleteOrchestration(1, Status.CONTINUED_AS_NEW, "2", new_version="v9", carryover=[carried])
+    instance, outcome = turn_of([ac.ScheduleTask(2, "lost"), again], started=started)
+    assert outcome.continued
+    assert (outcome.history, outcome.tasks, outcome.messages) == ([], [], [])
+    assert outcome.inbox == [
+        ev.ExecutionStarted(
+            -1, NOW + 5, "main", "2", "i", "new", "v9", parent, None, None, None, {"k": "v"}, ev.Router("", "me")
+        ),
+        carried,
+    ]
+    assert outcome.inbox[0].tags is not started.tags
+    assert (instance.last_updated_at, instance.status, instance.tight_generations) == (NOW + 5, Status.RUNNING, 1)
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"first_retry_interval": timedelta(0)}, "first_retry_interval must be positive, got 0:00:00"),
+        ({"max_number_of_attempts": 0}, "max_number_of_attempts must be at least 1, got 0"),
+        ({"backoff_coefficient": 0.5}, "backoff_coefficient must be at least 1, got 0.5"),
+        ({"max_retry_interval": SECOND / 2}, "max_retry_interval .* must not be shorter than first_retry_interval"),
+        ({"retry_timeout": SECOND / 2}, "retry_timeout .* must not be shorter than first_retry_interval"),
+    ],
+)
+def test_policies_that_make_no_sense(options, said):
+    with pytest.raises(ValueError, match=said):
+        RetryPolicy(**({"first_retry_interval": SECOND, "max_number_of_attempts": 2} | options))
+
+
+def test_the_edges_of_a_policy():
+    policy = RetryPolicy(
+        first_retry_interval=SECOND, max_number_of_attempts=9, retry_timeout=SECOND, max_retry_interval=SECOND
+    )
+    failed = FailureDetails("E", "m")
+    assert policy.delay(1, failed, NOW, NOW) == 1_000_000_000
+    assert policy.delay(8, failed, NOW, NOW + 1_000_000_000) == 1_000_000_000
+    assert policy.delay(8, failed, NOW, NOW + 1_000_000_001) is None
+    assert policy.delay(9, failed, NOW, NOW) is None
+    doubling = RetryPolicy(first_retry_interval=SECOND, max_number_of_attempts=5000, backoff_coefficient=2.0)
+    assert [doubling.delay(n, failed, NOW, NOW) for n in (1, 2, 4)] == [10**9, 2 * 10**9, 8 * 10**9]
+    for attempt in (100, 4000):  # past the end of time, and past the largest float
+        assert NOW + doubling.delay(attempt, failed, NOW, NOW) <= clock.FOREVER
 
 
 # -- the worker half ---------------------------------------------------------------------------------------------------
