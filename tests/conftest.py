@@ -6,8 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import peers
+
+# Time says nothing about a property: a busy machine is no failure.  What fails prints how to run it again.
+settings.register_profile("suite", deadline=None, print_blob=True)
+settings.load_profile("suite")
 
 _interop_passed = pytest.StashKey[int]()
 
