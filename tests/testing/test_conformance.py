@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import trio
 
 from trio_durable import UnavailableError
 from trio_durable._converter import JsonConverter
@@ -98,7 +99,7 @@ async def test_a_sidecar_that_is_not_there():
         await check_sidecar(address)
 
 
-async def test_a_sidecar_that_loses_events(monkeypatch):
+async def test_a_sidecar_that_loses_events(monkeypatch, autojump_clock):
     real = Hub.send
 
     def loses(self, instance_id, event):
@@ -106,5 +107,5 @@ async def test_a_sidecar_that_loses_events(monkeypatch):
 
     monkeypatch.setattr(Hub, "send", loses)
     with pytest.raises(ConformanceError, match="External events"):
-        async with open_sidecar() as sidecar:
-            await check_sidecar(sidecar.channel(), patience=0.5)
+        async with open_sidecar(now_ns=lambda: 10**18 + int(trio.current_time() * 1e9)) as sidecar:
+            await check_sidecar(sidecar.channel())

@@ -208,11 +208,11 @@ def check_converter(converter: Any, values: Iterable[Any] = ()) -> None:
 # -- sidecars ----------------------------------------------------------------------------------------------------------
 
 
-def _echo(ctx: Any, value: Any) -> Any:
+async def _echo(ctx: Any, value: Any) -> Any:
     return value
 
 
-def _raises(ctx: Any, value: Any) -> Any:
+async def _raises(ctx: Any, value: Any) -> Any:
     raise KeyError(value)
 
 

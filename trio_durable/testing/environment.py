@@ -20,9 +20,11 @@ from trio_durable import _converter
 from trio_durable._client import OrchestrationState
 from trio_durable._core import clock
 from trio_durable._core import events as ev
+from trio_durable._core.envelope import unseal
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
 from trio_durable._errors import DurableError
+from trio_durable._rpc import GRPCError, RpcStatus
 from trio_durable._wire.requests import Activity, ActivityResult
 from trio_durable._worker.serve import Worker
 from trio_durable.testing.fakes import UNSET, ActivityCall, Fake, InlineActivities
@@ -36,6 +38,21 @@ class StuckError(DurableError, AssertionError):
     """A test waits for something that nothing in its world can bring about."""
 
 
+class _Mailbox:
+    """The sidecar as the built-in activity behind `ctx.send_event` sees it: it takes events."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+
+    async def raise_event(self, request: Any) -> None:
+        await trio.lowlevel.checkpoint()
+        try:
+            self._pair.life(request.instance_id)
+        except LookupError as error:
+            raise GRPCError(RpcStatus.NOT_FOUND, f"no such instance exists: {request.instance_id!r}") from error
+        self._pair.send(request.instance_id, ev.EventRaised(-1, self._pair.now, request.name, request.input))
+
+
 class TestEnvironment:
     """A world for one test; `open_test_environment` makes it."""
 
@@ -45,6 +62,7 @@ class TestEnvironment:
         self.worker = worker
         self._pair = Pair(worker, start=start, check=check)
         self._activities = InlineActivities(worker._registry, worker._converter, 1_000_000)
+        self._activities.connect(_Mailbox(self._pair))
         self._nursery = nursery
         self._fakes: dict[str, Fake] = {}
         self._calls: list[ActivityCall] = []
@@ -172,7 +190,7 @@ class TestEnvironment:
                 continue
             self._begun.add(key)
             attempt = self._attempts[task.name] = self._attempts.get(task.name, 0) + 1
-            value = _converter.decode(self.worker._converter, task.scheduled.input)
+            value = _converter.decode(self.worker._converter, unseal(task.scheduled.input)[0])
             call = ActivityCall(task.name, value, task.instance_id, task.id, attempt, self.now)
             self._calls.append(call)
             fake = self._fakes.get(task.name)
