@@ -8,7 +8,7 @@ import datetime as _datetime
 import enum
 import os
 import sys
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 from ._guards import file, file_of, guard, guarded_getattr
@@ -16,7 +16,7 @@ from ._order import ordered, pop, shown, shown_all
 from ._ownership import changed, mutable
 from ._policy import BUILTINS_REFUSED, REMEDIES
 from ._replace_modules import debug
-from ._rewrite import ATTRIBUTE, CHANGED, FILE, FILE_OF, MUTABLE, ORDERED, POP, SHOWN, SHOWN_ALL, rewrite
+from ._rewrite import ATTRIBUTE, BUILTINS_OF, CHANGED, FILE, FILE_OF, MUTABLE, ORDERED, POP, SHOWN, SHOWN_ALL, rewrite
 from ._standins import BY_VALUE, REPLACEMENTS, refused
 from ._state import MARK, SHARED, active_run, get_run, refuse
 from ._values import stable_hash
@@ -144,6 +144,7 @@ BUILTINS[SHOWN] = shown
 BUILTINS[SHOWN_ALL] = shown_all
 BUILTINS[FILE] = file
 BUILTINS[FILE_OF] = file_of
+BUILTINS[BUILTINS_OF] = lambda: MappingProxyType(BUILTINS)  # one dictionary for all instances: not to be written to
 BUILTINS[MARK] = True
 SHARED_BUILTINS: dict[str, Any] = {**BUILTINS, SHARED: True}
 """The same for the modules that all runs share: what they hold must not be changed."""

@@ -188,6 +188,8 @@ class _Classifier:
             self.annotation(argument.annotation)
         self.annotation(node.returns)
         in_enum = owner is not None and owner.name in self.enums
+        if in_enum and any(self.dotted(each) == "functools.cached_property" for each in node.decorator_list):
+            raise _no(node, "a cached_property of an enum, whose members would keep it")
         if owner is not None and (node.name in CREATION or (in_enum and node.name in ENUM_CREATION)):
             self.quiet(node)
 
@@ -239,6 +241,8 @@ class _Classifier:
 
     def fixed(self, node: ast.expr) -> None:
         """Its value cannot change, and is the same whenever the module is executed."""
+        if isinstance(node, ast.Name) and node.id in ESCAPES:
+            raise _no(node, f"the use of {node.id}")
         if isinstance(node, ast.Constant | ast.Name):
             return  # names stand for what has been looked at, or for what all runs share anyway
         if isinstance(node, ast.Attribute):

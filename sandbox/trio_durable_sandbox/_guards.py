@@ -27,12 +27,12 @@ from types import (
 from typing import Any
 
 from ._names import ModuleName
-from ._ownership import dict_of, is_shared_class, mutable, others, proxy_of, share
+from ._ownership import dict_of, is_shared_class, list_of, mutable, others, proxy_of, share
 from ._policy import MEMBERS, REMEDIES, words
 from ._replace_values import DATETIME_CLASS_METHODS, datetime_descriptor, datetime_member
 from ._rewrite import path_of
 from ._standins import BY_VALUE, StandIn, rule_for, stand_in
-from ._state import MARK, get_run, refuse
+from ._state import MARK, SHARED, get_run, refuse
 
 __all__ = ["clean", "file", "file_of", "guard", "guarded_getattr", "mutable", "real_stand_in", "share"]
 
@@ -154,12 +154,15 @@ def _frame(obj: Any, name: str, value: FrameType) -> Any:
 def _dict(obj: Any, name: str, value: dict[str, Any]) -> Any:
     if name in ("__globals__", "f_globals", "f_locals", "f_builtins", "__builtins__"):
         if name == "__globals__" and MARK in value.get("__builtins__", ()):
-            return value
+            return MappingProxyType(value) if SHARED in value["__builtins__"] else value
         return refuse(f"{type(obj).__name__}.{name}", REMEDIES["frames"], lambda: value)
     if name == "__dict__" and isinstance(obj, ModuleType):
         run = get_run()
-        if run is not None and not run.unsafe_depth and MARK not in value.get("__builtins__", ()):
+        builtins = value.get("__builtins__", ())
+        if run is not None and not run.unsafe_depth and MARK not in builtins:
             return MappingProxyType({key: clean(item) for key, item in value.items()})
+        if SHARED in builtins:
+            return MappingProxyType(value)
     return dict_of(obj, name, value)
 
 
@@ -209,6 +212,10 @@ def _loader(obj: Any, name: str, value: Any) -> Any:
     return value
 
 
+def _list(obj: Any, name: str, value: list[Any]) -> Any:
+    return list_of(obj, name, value)
+
+
 def _plain(obj: Any, name: str, value: ModuleName) -> str:
     return str(value)
 
@@ -233,6 +240,7 @@ _HANDLERS: dict[type, Callable[[Any, str, Any], Any]] = {
     MethodWrapperType: _reader,
     WrapperDescriptorType: _reader,
     ModuleName: _plain,
+    list: _list,
     ModuleSpec: _loader,
     SourceFileLoader: _loader,
     SourcelessFileLoader: _loader,

@@ -118,6 +118,33 @@ class SharedDict(dict[Any, Any]):
     __setitem__ = __delitem__ = __ior__ = update = pop = popitem = clear = setdefault = _refuse
 
 
+class SharedList(list[Any]):
+    """Likewise a list (`_member_names_` of an enum)."""
+
+    __slots__ = ("_td_of",)
+
+    def __init__(self, contents: Any, of: str) -> None:
+        super().__init__(contents)
+        self._td_of = of
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return list, (list(self),)
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        refuse(f"a change of {self._td_of}", REMEDIES["shared"])
+        raise AssertionError("refuse raises where there is nothing to call")
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = append = extend = insert = pop = remove = clear = _refuse
+    sort = reverse = _refuse
+
+
+def list_of(obj: Any, name: str, value: list[Any]) -> Any:
+    """A list that was read from a class: one that cannot be changed, if the class is shared."""
+    if name == "_member_names_" and isinstance(obj, type) and is_shared_class(obj):
+        return SharedList(value, f"{obj.__module__}.{obj.__qualname__}.{name}")
+    return value
+
+
 def dict_of(obj: Any, name: str, value: dict[str, Any]) -> Any:
     """A dict that was read from a class or function: one that cannot be changed, if the owner is shared."""
     if isinstance(obj, type | FunctionType) and others(obj) is not None:

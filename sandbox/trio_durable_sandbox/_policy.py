@@ -86,7 +86,8 @@ RULES: tuple[Rule, ...] = (
     Rule("io", "file", refuse="open open_code FileIO text_encoding"),
     Rule("_io", "file", refuse="open open_code FileIO"),
     Rule("_pyio", "file", refuse="open open_code FileIO"),
-    Rule("codecs", "file", refuse="open"),
+    Rule("codecs", "file", refuse="open register unregister register_error",
+         remedies=dict.fromkeys(("register", "unregister", "register_error"), "shared")),
     Rule("tempfile", "file"),
     Rule("shutil", "file"),
     Rule("glob", "file", passes="escape has_magic translate"),
@@ -138,8 +139,8 @@ RULES: tuple[Rule, ...] = (
                 "_current_exceptions settrace gettrace setprofile getprofile call_tracing setrecursionlimit "
                 "getrefcount getsizeof _debugmallocstats _clear_type_cache addaudithook audit displayhook excepthook "
                 "unraisablehook breakpointhook setswitchinterval getallocatedblocks setdlopenflags flags monitoring "
-                "set_asyncgen_hooks set_coroutine_origin_tracking_depth activate_stack_trampoline _xoptions "
-                "warnoptions",
+                "set_int_max_str_digits set_asyncgen_hooks set_coroutine_origin_tracking_depth "
+                "activate_stack_trampoline _xoptions warnoptions",
          replaced="stdout stderr modules",
          remedies={name: key for key, names in {
              "modules": "modules meta_path path_hooks path_importer_cache path",
@@ -251,6 +252,15 @@ RULES: tuple[Rule, ...] = (
     Rule("logging.config", "logging"),
     Rule("logging.handlers", "logging"),
     Rule("warnings", "shared", refuse="filterwarnings simplefilter resetwarnings"),
+    # -- registries of the standard library, which all instances would share
+    Rule("copyreg", "shared", refuse="pickle constructor add_extension remove_extension clear_extension_cache"),
+    Rule("calendar", "shared", refuse="setfirstweekday"),
+    Rule("csv", "shared", refuse="register_dialect unregister_dialect field_size_limit"),
+    Rule("_csv", "shared", refuse="register_dialect unregister_dialect field_size_limit"),
+    Rule("mimetypes", "host", passes="MimeTypes"),
+    Rule("xml.etree.ElementTree", "shared", refuse="register_namespace"),
+    Rule("email.charset", "shared", refuse="add_charset add_alias add_codec"),
+    Rule("zoneinfo", "host", refuse="reset_tzpath available_timezones"),
     Rule("decimal", "shared", refuse=""),  # its context is the run's own: see _decimal_context
     Rule("_decimal", "shared", refuse=""),
     # -- third parties with a clock or entropy of their own
@@ -292,7 +302,8 @@ FRAMES = "f_back f_globals f_locals f_builtins f_trace tb_frame gi_frame cr_fram
 
 INTERNALS = ("__subclasses__ __loader__ __spec__ __getattribute__ __setattr__ __delattr__ __dict__ __self__ __module__ "
              "register __annotations__ __kwdefaults__ __dataclass_fields__ __pydantic_fields__ __private_attributes__ "
-             "model_fields model_config model_computed_fields _member_map_ _value2member_map_")
+             "model_fields model_config model_computed_fields _member_map_ _value2member_map_ "
+             "_member_names_ _field_defaults")
 """Attributes that the guard looks at by the kind of object they are read from."""
 
 UNGUARDED = frozenset(words(

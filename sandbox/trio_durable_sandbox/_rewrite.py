@@ -26,7 +26,7 @@ from ._policy import FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED, words
 
 ATTRIBUTE, MUTABLE, CHANGED = "_td_attr", "_td_mutable", "_td_changed"
 ORDERED, POP, SHOWN, SHOWN_ALL = "_td_ordered", "_td_pop", "_td_shown", "_td_shown_all"
-FILE, FILE_OF = "_td_file", "_td_file_of"
+FILE, FILE_OF, BUILTINS_OF = "_td_file", "_td_file_of", "_td_builtins"
 
 _ITERATING = frozenset(words("list tuple iter enumerate zip map filter sum min max any all dict sorted"))
 _SHOWING = frozenset(words("str repr print format ascii"))
@@ -43,6 +43,8 @@ _NO_SET = (
 )  # fmt: skip
 
 _PLAIN = (ast.Constant, ast.JoinedStr, ast.Compare)
+_NO_INSTANCE = frozenset(words("staticmethod classmethod"))
+_OF_CLASS = frozenset(words("__new__ __init_subclass__ __class_getitem__"))
 
 
 def _guarded() -> frozenset[str]:
@@ -66,6 +68,7 @@ GUARDED = _guarded()
 class _Rewriter(ast.NodeTransformer):
     def __init__(self, module: str | None, tree: ast.AST, package: str) -> None:
         self.module = module
+        self.in_class = self.in_method = False
         self.package = package
         self.own: set[str]
         self.imported, found = imports_of(tree)
@@ -163,7 +166,7 @@ class _Rewriter(ast.NodeTransformer):
             if node.attr not in GUARDED:
                 return node
             return _at(node, _call(node, ATTRIBUTE, node.value, ast.Constant(node.attr)))
-        own = isinstance(node.value, ast.Name) and node.value.id == "self"
+        own = self.in_method and isinstance(node.value, ast.Name) and node.value.id == "self"
         self.generic_visit(node)
         if not own:
             node.value = _call(node.value, MUTABLE, node.value)
@@ -218,10 +221,24 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def _function(self, node: Any) -> ast.AST:
+        before = self.in_class, self.in_method
+        if self.in_class:
+            first = [*node.args.posonlyargs, *node.args.args][:1]
+            plain = not any(isinstance(each, ast.Name) and each.id in _NO_INSTANCE for each in node.decorator_list)
+            self.in_method = plain and node.name not in _OF_CLASS and bool(first) and first[0].arg == "self"
+        self.in_class = False
         returns, node.returns = node.returns, None
         self.generic_visit(node)
         node.returns = returns
+        self.in_class, self.in_method = before
         return cast(ast.AST, node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        before = self.in_class, self.in_method
+        self.in_class, self.in_method = True, False
+        self.generic_visit(node)
+        self.in_class, self.in_method = before
+        return node
 
     visit_FunctionDef = visit_AsyncFunctionDef = _function
 
@@ -233,6 +250,8 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id == "__name__" and self.module is not None and isinstance(node.ctx, ast.Load):
             return _at(node, ast.Constant(self.module))
+        if node.id == "__builtins__" and isinstance(node.ctx, ast.Load):
+            return _at(node, _call(node, BUILTINS_OF))
         if node.id == "__file__" and self.module is not None and isinstance(node.ctx, ast.Load):
             return _at(node, _call(node, FILE, node, ast.Constant(path_of(self.module, self.module == self.package))))
         return node

@@ -91,6 +91,8 @@ STATE = {
     "pydantic with a list": ("from pydantic import BaseModel\nclass M(BaseModel):\n    x: list = []\n", "a list"),
     "pydantic with a hook": ("from pydantic import BaseModel\nimport time\nclass M(BaseModel):\n    @classmethod\n    def __pydantic_init_subclass__(cls, **k): time.time()\n", "executed when a class is made"),
     "nested class with state": ("class M:\n    class N:\n        items = []\n", "a list"),
+    "a cached property of an enum": ("import enum, functools\nclass M(enum.Enum):\n    A = 1\n    @functools.cached_property\n    def f(self): return []\n", "cached_property"),
+    "the builtins": ("M = __builtins__\n", "the use of __builtins__"),
     "del of an attribute": ("class M: x = 1\ndef f():\n    del M.x\n", "M.x"),
     "with as": ("class M: x = 1\ndef f(c):\n    with c as M.x: pass\n", "M.x"),
     "for into an attribute": ("class M: x = 1\ndef f():\n    for M.x in (1, 2): pass\n", "M.x"),
@@ -197,8 +199,40 @@ TELL = {
     "dir": ("constants", "return sorted(n for n in dir(m) if not n.startswith('__')), m.TEXT, m.SECONDS"),
     "flags": ("flags", "return m.BOTH, m.M(3), m.M.A | m.M.B is m.BOTH, list(m.M)"),
     "monkeypatching a method": ("property and class methods", "m.M.f = lambda: 2\nreturn m.M.f()"),
+    "builtins": ("functions", "__builtins__['LIMIT'] = 9\nreturn 0"),
+    "enum names": ("enum", "m.M._member_names_.append('C')\nreturn len(m.M)"),
+    "a function that calls its argument self": ("dataclass", "def change(self): self.extra = 1\nchange(m.M)\nreturn m.M.extra"),
+    "a method that is given a class": ("dataclass", "class C:\n    @staticmethod\n    def change(self): self.extra = 1\nC.change(m.M)\nreturn m.M.extra"),
+    "a cached property": ("property and class methods", "import functools\ni = m.M(1)\ni.seen = 2\nreturn i.seen, i.x"),
+    "globals of a method": ("dataclass", "m.M.__init__.__globals__['extra'] = 1\nreturn m.extra"),
+    "operator.setitem": ("functions", "import operator\noperator.setitem(vars(m), 'extra', 1)\nreturn m.extra"),
+    "in-place addition": ("functions", "m.NAMES += ('x',)\nreturn m.NAMES"),
+    "__doc__": ("dataclass", "m.M.__doc__ = 'x'\nreturn m.M.__doc__"),
+    "update of annotations": ("functions", "m.M.__annotations__.update(x=str)\nreturn m.M.__annotations__"),
+    "field defaults": ("NamedTuple", "m.M._field_defaults['y'] = 'z'\nreturn m.M(1)"),
     "bases": ("ABC", "class Other: ...\nm.N.__bases__ = (Other,)\nreturn m.N.__mro__"),
 }  # fmt: skip
+
+
+def snapshot(module: Any) -> dict[str, str]:
+    """Everything that an instance could have left in a module, its classes and its functions."""
+    found: dict[str, str] = {}
+
+    def look(path: str, names: Any) -> None:
+        for name, value in sorted(names.items()):
+            if name not in ("__builtins__", "__weakref__", "_abc_impl", "__subclasshook__", "__slotnames__"):
+                found[f"{path}.{name}"] = repr(value)
+                for part in ("__dict__", "__kwdefaults__", "__annotations__", "__defaults__", "__code__"):
+                    if callable(value) and isinstance(getattr(value, "__module__", None), str) and (
+                        value.__module__ == module.__name__
+                    ):
+                        kept = vars(type(value)).get(part) if isinstance(value, type) else getattr(value, part, None)
+                        found[f"{path}.{name}.{part}"] = repr(kept)
+                if isinstance(value, type) and value.__module__ == module.__name__ and path.count(".") < 3:
+                    look(f"{path}.{name}", vars(value))
+
+    look(module.__name__, vars(module))
+    return found
 
 
 def outcome(workshop: Any, sandbox: Sandbox, function: Any, instance: str) -> Any:
@@ -229,7 +263,15 @@ def test_nobody_can_tell(workshop: Any, attempt: str) -> None:
     )  # fmt: skip
     instances = ("one", "two", "one")
     shared = Sandbox()
+    fresh = workshop.module(f"import {name}\ndef f(*args): return {name}\n")
+    run, f = workshop.start(fresh.f, shared)
+    with run.active():
+        module = f()
+    before = snapshot(module)
     ours = [outcome(workshop, shared, main.f, instance) for instance in instances]
+    assert snapshot(module) == before
+    if "register" in body:
+        assert not issubclass(int, module.M)
     assert shared.tiers()[name] == "shared"
     isolated = Sandbox(isolate=[name])
     theirs = [outcome(workshop, isolated, main.f, instance) for instance in instances]

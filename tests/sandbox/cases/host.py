@@ -226,3 +226,46 @@ def case_hash():  # works
     from decimal import Decimal
     E = enum.Enum("E", "A B")
     return hash("text"), hash(b"bytes"), hash((1, "a", None)), hash(3.5), hash(E.A), hash(frozenset("abc")), hash(Decimal("1.5"))
+
+
+def case_copyreg():
+    import copyreg
+    copyreg.pickle(complex, str)  # refused: copyreg.pickle
+
+
+def case_csv_dialect():
+    import csv
+    csv.register_dialect("own", delimiter=";")  # refused: csv.register_dialect
+
+
+def case_calendar_weekday():
+    import calendar
+    calendar.setfirstweekday(6)  # refused: calendar.setfirstweekday
+
+
+def case_codec_error_handler():
+    import codecs
+    codecs.register_error("own", len)  # refused: codecs.register_error
+
+
+def case_mime_types_of_the_host():
+    import mimetypes
+    mimetypes.guess_type("x.txt")  # refused: mimetypes.guess_type
+
+
+def case_xml_namespace():
+    import xml.etree.ElementTree as ET
+    ET.register_namespace("own", "urn:own")  # refused: xml.etree.ElementTree.register_namespace
+
+
+def case_time_zones_of_the_host():
+    import zoneinfo
+    zoneinfo.available_timezones()  # refused: zoneinfo.available_timezones
+
+
+def case_registries_in_use():  # works
+    import calendar, codecs, csv, io, xml.etree.ElementTree as ET, zoneinfo
+    rows = list(csv.reader(io.StringIO("a;b"), delimiter=";")), csv.Sniffer, csv.DictReader(io.StringIO("a")).fieldnames
+    root = ET.fromstring("<a><b x='1'/></a>")
+    return (rows[0], rows[2], calendar.monthrange(2024, 2), codecs.lookup("utf-8").name, ET.tostring(root),
+            root[0].attrib, zoneinfo.ZoneInfo("UTC").key)
