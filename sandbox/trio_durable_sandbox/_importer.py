@@ -246,8 +246,8 @@ class Importer:
             if name not in run.modules:
                 try:
                     self.load(run, name)
-                except ModuleNotFoundError:
-                    continue  # it was caught when the module was executed
+                except Exception:
+                    continue  # the module caught it when it was executed, or it would not be shared
         return module
 
     def _execute_once(self, run: Run, unit: Unit) -> ModuleType:

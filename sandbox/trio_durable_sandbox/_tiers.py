@@ -43,18 +43,24 @@ class Tiers:
             for needed in _executed(unit):
                 names[needed.module] = None
                 for item in needed.names:
-                    if self._importer.find(f"{needed.module}.{item}") is not None:
+                    if self._is_users(f"{needed.module}.{item}"):
                         names[f"{needed.module}.{item}"] = None
             found = self._imports[unit.name] = tuple(
-                name for name in names if self._importer.find(name) is not None or self._importer.is_per_run(name)
+                name for name in names if self._is_users(name) or self._importer.is_per_run(name)
             )
         return found
+
+    def _is_users(self, name: str) -> bool:
+        try:
+            return self._importer.find(name) is not None
+        except (ImportError, SyntaxError, ValueError):
+            return False  # said where the import is executed, if it ever is
 
     def _settle(self) -> None:
         importer = self._importer
         for unit in list(importer.units.values()):  # may find more
             for needed in _executed(unit):
-                importer.find(needed.module)
+                self._is_users(needed.module)
         units = dict(importer.units)
         changed: dict[str, str] = {}
         for unit in units.values():

@@ -413,6 +413,18 @@ def test_errors_of_shared_modules_are_the_users_each_time(workshop: Any) -> None
         assert set(run.modules) == {main.__name__}
 
 
+def test_a_broken_module_concerns_those_who_import_it(workshop: Any) -> None:
+    broken = workshop.write("def f(:\n")
+    name = workshop.write(f"try:\n    import {broken}\nexcept SyntaxError:\n    BROKEN = True\nfrom json import dumps\n")
+    lonely = workshop.write("def g():\n    from . import x\n")
+    main = orchestrator(workshop, name, f"import {lonely}\nreturn {name}.BROKEN")
+    sandbox = Sandbox()
+    for instance in ("one", "two"):
+        run, f = workshop.start(main.f, sandbox, instance)
+        with run.active():
+            assert f() is True
+
+
 def test_violations_in_shared_code_belong_to_the_run_that_is_active(workshop: Any) -> None:
     name = workshop.write("import time\ndef nap():\n    time.sleep(1)\ndef now(): return time.time_ns()\n")
     main = orchestrator(workshop, name, f"return {name}.nap() if args else {name}.now()")
