@@ -59,7 +59,7 @@ types: $(VENV)/.made-lint $(VENV)/.made-test  ## mypy, strict
 check-generated: $(VENV)/.made-generate  ## fail where what proto/generate.py makes is not what is committed
 	@$(BIN)/python proto/generate.py --check
 
-bench: $(VENV)/.made-test  ## the benchmarks: ratios against peers, in one run
+bench: $(VENV)/.made-test  ## every benchmark, one after the other: ratios against peers (ARGS="--quick": a smoke test)
 	@$(MAKE) peers || true
 	@$(BIN)/python -m benchmarks $(ARGS)
 

@@ -201,6 +201,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.6, help="per scenario and process")
+    parser.add_argument("--quick", action="store_true", help="one round: a smoke test, no measurement")
     parser.add_argument("--child", nargs=2, metavar=("VARIANT", "PORT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -215,7 +216,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     found: dict[str, dict[str, list[dict[str, float]]]] = {name: {key: [] for key in SCENARIOS} for name in VARIANTS}
-    for number in range(options.rounds):
+    rounds = 1 if options.quick else options.rounds
+    for number in range(rounds):
         server = subprocess.Popen(
             [peer, str(ROOT / "tests/rpc/peers/grpcio_server.py"), "{}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -231,7 +233,7 @@ def main() -> int:
         finally:
             server.kill()
             server.communicate()
-        print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
+        print(f"round {number + 1} of {rounds} done", file=sys.stderr)
     return report(found)
 
 

@@ -117,8 +117,10 @@ def report(ours: Side, theirs: Side | None) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repetitions", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help="one repetition: a smoke test, no measurement")
     parser.add_argument("--json", type=Path, help="write every single result to this file")
     options = parser.parse_args()
+    repetitions = 1 if options.quick else options.repetitions
     try:
         interpreter: Path | str = python("temporalio")
         sides = [Side("ours", interpreter), Side("temporal", interpreter)]
@@ -126,8 +128,8 @@ def main() -> int:
         print(f"{error}; measuring our side alone", file=sys.stderr)
         sides = [Side("ours", sys.executable)]
     version = subprocess.run([str(sides[0].process.args[0]), "-V"], capture_output=True, text=True, check=True)  # type: ignore[index]
-    print(f"{version.stdout.strip()}, {platform.machine()}, {options.repetitions} interleaved repetitions")
-    for repetition in range(options.repetitions):
+    print(f"{version.stdout.strip()}, {platform.machine()}, {repetitions} interleaved repetitions")
+    for repetition in range(repetitions):
         for what in (*BOTH, *(SOME if repetition < 5 else ()), *(FEW if repetition < 5 else ()), *[HOST] * 3):
             for side in sides:
                 side.measure(what)
