@@ -69,6 +69,7 @@ async def test_backoff_between_attempts(
     autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In between, calls fail with the last failure and nothing is dialled."""
+    caplog.set_level("INFO", "trio_durable.rpc")
     ends = Ends(refused())
     backoff = Backoff(rng=random.Random(1))
     async with open_channel("x:1", open_socket=ends, backoff=backoff) as channel:

@@ -154,7 +154,8 @@ class Dialer:
             delay = self._backoff.next_delay()
             self._failure = error
             self._next_attempt = trio.current_time() + delay
-            log.warning("%s; next attempt in %.1f s at the earliest", error.message, delay)
+            # The caller gets this as an error, and decides how loud it is.
+            log.info("%s; next attempt in %.1f s at the earliest", error.message, delay)
         else:
             self.connections_made += 1
             self._failure = None

@@ -6,6 +6,7 @@ Activities run in the real world, outside of any sandbox, at least once each.
 from __future__ import annotations
 
 import inspect
+import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ class ActivityContext:
         return self.orchestration_id
 
 
+logger = logging.getLogger("trio_durable.worker")
+
 #: Calls whose attempts are counted; beyond that the oldest are forgotten.
 _REMEMBERED_CALLS = 10_000
 
@@ -78,6 +81,11 @@ class ActivityRunner:
         """The stub by which built-in activities reach the sidecar."""
         self._stub = stub
 
+    @property
+    def running(self) -> int:
+        """How many activities hold a slot."""
+        return self._limit.borrowed_tokens
+
     def slot(self) -> _Borrowed:
         """One of the `limit` places; whoever runs an activity holds one."""
         # A fresh borrower each: one Trio task may not hold two tokens of a limiter.
@@ -89,6 +97,7 @@ class ActivityRunner:
         try:
             outcome.result = await self._call(activity)
         except Exception as error:
+            logger.warning("activity %r of instance %r failed", activity.name, activity.instance_id, exc_info=error)
             outcome.failure = FailureDetails.from_exception(error)
         return outcome
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Literal, TypeVar
@@ -30,7 +31,15 @@ from trio_durable._core.failures import FailureDetails
 from trio_durable._durable.facades import FACADES
 from trio_durable._errors import RegistrationError
 from trio_durable._portal import Portal
-from trio_durable._rpc import GRPCError, RpcStatus, WorkStub, channel_settings, default_address, open_channel
+from trio_durable._rpc import (
+    Backoff,
+    GRPCError,
+    RpcStatus,
+    WorkStub,
+    channel_settings,
+    default_address,
+    open_channel,
+)
 from trio_durable._wire.calls import hello, work_items
 from trio_durable._wire.requests import (
     Activity,
@@ -44,6 +53,7 @@ from trio_durable._wire.work import read_work_item
 from trio_durable._worker.activity import ActivityRunner
 from trio_durable._worker.registry import Registry
 from trio_durable._worker.turn import TurnRunner
+from trio_durable._worker.watchdog import Watchdog
 from trio_durable.abc import Converter
 
 __all__ = ["Worker"]
@@ -102,6 +112,7 @@ class Worker:
         self._target: Any = default_address() if target is None else target
         self._channel_options = channel_settings(channel_options)
         self._drain_seconds = drain_seconds
+        self._alive: trio.CancelScope | None = None
         self._limit = max_concurrent_activities
         self._mode = sandbox
         self._converter: Converter = converter if converter is not None else JsonConverter()
@@ -176,36 +187,80 @@ class Worker:
         """Serve until cancelled; with `nursery.start`, ready when the stream of work items is open."""
         if in_orchestration():
             refuse("Worker.serve", "serve in the host program, under `if __name__ == \"__main__\":`")
-        session = _Session(self._turns, ActivityRunner(self._registry, self._converter, self._limit))
+        activities = ActivityRunner(self._registry, self._converter, self._limit)
+        watchdog = Watchdog()
+        session = _Session(self._turns, activities, watchdog)
         stop_reading = trio.CancelScope()
-        alive = trio.CancelScope(shield=True)
+        self._alive = alive = trio.CancelScope(shield=True)
+        finished = trio.Event()
 
         async def run(ready: _Once) -> None:
+            try:
+                await connected(ready)
+            finally:
+                finished.set()
+
+        async def connected(ready: _Once) -> None:
             with alive:
                 async with AsyncExitStack() as stack:
                     channel = self._target
                     if isinstance(channel, str):
-                        channel = await stack.enter_async_context(open_channel(channel, **self._channel_options))
+                        # The session paces the attempts; the channel need not do it too.
+                        options = {"backoff": Backoff(initial=0.1, cap=0.1), **self._channel_options}
+                        channel = await stack.enter_async_context(open_channel(channel, **options))
                     async with trio.open_nursery() as inflight:
                         with stop_reading:
                             await session.receive(channel, inflight, str(self._target), ready)
 
         try:
-            async with trio.open_nursery() as nursery:
+            async with AsyncExitStack() as watched, trio.open_nursery() as nursery:
+                watched.enter_context(watchdog.watching())
                 nursery.start_soon(run, _Once(task_status))
                 try:
                     await trio.sleep_forever()
                 finally:
                     stop_reading.cancel()
                     alive.deadline = trio.current_time() + self._drain_seconds
+                    if activities.running:
+                        logger.info(
+                            "leaving: %d activities may go on for %g s; interrupt again to leave at once",
+                            activities.running,
+                            self._drain_seconds,
+                        )
+                    try:
+                        with trio.CancelScope(shield=True):
+                            await finished.wait()
+                    except KeyboardInterrupt:
+                        alive.cancel()
+                        raise
         except BaseExceptionGroup as group:
-            # One cause, a Ctrl-C for instance, is shown as itself: the nursery here is nobody's business outside.
-            if len(group.exceptions) == 1:
-                raise group.exceptions[0] from None
-            raise
+            # One cause, a Ctrl-C for instance, is shown as itself: the nurseries here are nobody's business outside.
+            raise _only_cause(group) from None
         finally:
             self._turns.close()
 
+    def run(self) -> None:
+        """Serve in a Trio run of its own until SIGINT (Ctrl-C) or SIGTERM, then drain and return.
+
+        A second signal leaves at once.  For the main thread of a program that does nothing else.
+        """
+        trio.run(self._until_signalled)
+
+    async def _until_signalled(self) -> None:
+        serving = trio.CancelScope()
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with trio.open_nursery() as nursery:
+
+                async def serve() -> None:
+                    with serving:
+                        await self.serve()
+                    nursery.cancel_scope.cancel()
+
+                nursery.start_soon(serve)
+                async for _ in signals:
+                    if serving.cancel_called and self._alive is not None:
+                        self._alive.cancel()
+                    serving.cancel()
 
     @contextmanager
     def running(self) -> Iterator[Worker]:
@@ -218,6 +273,12 @@ class Worker:
         with Portal("trio_durable worker") as portal:
             portal.start(self.serve)
             yield self
+
+
+def _only_cause(group: BaseException) -> BaseException:
+    while isinstance(group, BaseExceptionGroup) and len(group.exceptions) == 1:
+        group = group.exceptions[0]
+    return group
 
 
 class _Once:
@@ -235,9 +296,10 @@ class _Once:
 class _Session:
     """One `serve`: the stream, its items, their answers."""
 
-    def __init__(self, turns: TurnRunner, activities: ActivityRunner) -> None:
+    def __init__(self, turns: TurnRunner, activities: ActivityRunner, watchdog: Watchdog) -> None:
         self._turns = turns
         self._activities = activities
+        self._watchdog = watchdog
 
     async def receive(self, channel: Any, inflight: trio.Nursery, where: str, ready: _Once) -> None:
         """Read work items for ever, opening the stream again whenever it ends."""
@@ -259,13 +321,16 @@ class _Session:
                     reason = "it ended the stream of work items"
                 except GRPCError as error:
                     reason = f"{error.status.name}: {error.message}"
-                logger.warning(
-                    "no work from the sidecar at %s (%s); trying again in %.1f s. If it is not running, start one, for "
-                    "instance with `trio-durable sidecar`",
-                    where,
-                    reason,
-                    pause,
-                )
+                if pause == FIRST_PAUSE:
+                    logger.warning(
+                        "no work from the sidecar at %s (%s); trying again in %.1f s, and then ever more rarely. If it "
+                        "is not running, start one, for instance with `trio-durable sidecar`",
+                        where,
+                        reason,
+                        pause,
+                    )
+                else:
+                    logger.info("still no work from the sidecar at %s; trying again in %.1f s", where, pause)
                 await trio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -284,7 +349,8 @@ class _Session:
         async with turns:
             async for turn, token in turns:
                 try:
-                    result = self._turns.run(turn, token)
+                    with self._watchdog.turn(turn.instance_id):
+                        result = self._turns.run(turn, token)
                 except Exception:
                     logger.exception(
                         "a bug in trio_durable, not in your code: a turn of instance %r could not be run. It stays "
@@ -292,6 +358,7 @@ class _Session:
                         turn.instance_id,
                     )
                     continue
+                _log_failure(result)
                 inflight.start_soon(self._send_turn, stub, result)
                 # One turn is computed without a pause; between turns everything else gets its chance.
                 await trio.lowlevel.checkpoint()
@@ -319,6 +386,17 @@ class _Session:
             ending = CompleteOrchestration(-1, Status.FAILED, failure=failure)
             refused = TurnResult(result.instance_id, [ending], None, result.completion_token)
             await _send(stub.complete_orchestrator_task, turn_result_to_pb(refused), what)
+
+
+def _log_failure(result: TurnResult) -> None:
+    for action in result.actions:
+        if isinstance(action, CompleteOrchestration) and action.failure is not None:
+            logger.warning(
+                "orchestration instance %r failed: %s: %s",
+                result.instance_id,
+                action.failure.error_type,
+                action.failure.error_message,
+            )
 
 
 class _TooLarge(Exception):
