@@ -51,7 +51,7 @@ def others(obj: Any) -> str | None:
         if obj in _shared_types:
             return f"{obj.__module__}.{obj.__qualname__}"
         home = sys.modules.get(obj.__module__)
-        foreign = home is not None and MARK not in vars(home).get("__builtins__", ())
+        foreign = home is not None and MARK not in vars(home).get("__builtins__", ()) and _leads_to(home, obj)
         return f"{obj.__module__}.{obj.__qualname__}" if foreign else None
     if isinstance(obj, MethodType):
         obj = obj.__func__
@@ -65,6 +65,14 @@ def others(obj: Any) -> str | None:
         kind = type(obj)
         return f"{kind.__module__}.{kind.__qualname__}.{obj._name_}" if others(kind) is not None else None
     return None
+
+
+def _leads_to(home: ModuleType, obj: type) -> bool:
+    """Whether the class is the module's own: those that libraries make for user code bear a library's name, too."""
+    found: Any = home
+    for part in obj.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is obj
 
 
 def mutable(obj: Any, /) -> Any:

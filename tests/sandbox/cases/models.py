@@ -51,3 +51,13 @@ def case_msgspec_invalid():  # works
 
 def case_attrs():  # works
     return attrs.evolve(Person("a"), age=4), attrs.asdict(Person("b"))
+
+
+def case_classes_made_by_libraries():  # works
+    import collections, dataclasses, enum, types
+    made = [dataclasses.make_dataclass("Made", [("x", int)]), types.new_class("New"), type("Typed", (), {}),
+            collections.namedtuple("Named", "x"), enum.Enum("Numbered", "A")]
+    for kind in made:
+        kind.extra = 1
+    made[0].method = lambda self: self.x
+    return [kind.extra for kind in made], made[0](3).method()
