@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import betterproto
 import pytest
 import trio
 import trio_durable_proto as pb
+from trio.testing import wait_all_tasks_blocked
 from trio_durable_proto import codec
 
 from trio_durable._core import actions as ac
@@ -15,6 +17,7 @@ from trio_durable._core.failures import FailureDetails
 from trio_durable._rpc import GRPCError, RpcStatus
 from trio_durable._wire.requests import ActivityResult, Turn, TurnResult, turn_result_to_pb, work_from_pb
 from trio_durable.sidecar import open_sidecar
+from trio_durable.sidecar.engine import TERMINATE_GRACE
 
 SECOND = 1_000_000_000
 EPOCH = 1_700_000_000 * SECOND
@@ -186,7 +189,7 @@ async def test_terminate_ends_an_instance_and_its_children(autojump_clock, bench
     scripts["waits"] = lambda events: []
     scripts["parent"] = lambda events: [ac.CreateChild(1, "waits", "child")]
     await bench.client.start("parent", "a")
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     await bench.client.stub.terminate_instance(pb.TerminateRequest(instance_id="a", output="0", recursive=True))
     state = await bench.client.state("a")
     # The worker paid no attention; the sidecar ended it all the same.
@@ -203,7 +206,7 @@ async def test_a_terminated_child_is_a_failure_without_details(autojump_clock, b
 
     scripts["parent"] = parent
     await bench.client.start("parent", "a")
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     await bench.client.stub.terminate_instance(pb.TerminateRequest(instance_id="child"))
     assert (await bench.client.ended("a")).output == "None"
 
@@ -262,11 +265,11 @@ async def test_custom_status_is_what_the_last_turn_said(autojump_clock, bench, s
     scripts["waits"] = lambda events: []
     bench.worker.custom_status = '"busy"'
     await bench.client.start("waits", "a")
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     assert (await bench.client.state("a")).custom_status == '"busy"'
     bench.worker.custom_status = None
     await bench.client.raise_event("a", "x")
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     assert (await bench.client.state("a")).custom_status is None
 
 
@@ -374,7 +377,7 @@ async def test_waiters_hear_of_a_purge(autojump_clock, bench, scripts):
             assert not (await bench.client.stub.wait_for_instance_completion(request)).exists
 
         nursery.start_soon(waits)
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
         await bench.client.stub.purge_instances(pb.PurgeInstancesRequest(instance_id="a", force=True))
 
 
@@ -407,6 +410,86 @@ async def test_with_no_worker_terminate_takes_effect_at_once(autojump_clock, cli
         await client.stub.terminate_instance(pb.TerminateRequest(instance_id="a", output='"stop"'))
         state = await client.state("a")
         assert (state.status, state.output) == (Status.TERMINATED, '"stop"')
+
+
+async def test_a_terminate_does_not_wait_for_ever_for_a_turn_that_is_out(autojump_clock, bench, scripts):
+    """A worker of no use: it takes turns and answers none in time, not the parent's and not the child's."""
+    late: list[tuple[Turn, str]] = []
+    answer = bench.worker.answer_turn
+    scripts["parent"] = lambda events: [ac.CreateChild(1, "child", "c")]
+    scripts["child"] = lambda events: [ends()]
+
+    async def keep(turn: Turn, token: str) -> None:
+        if turn.instance_id == "a" and not late:
+            await answer(turn, token)
+        late.append((turn, token))
+
+    bench.worker.answer_turn = keep
+    await bench.client.start("parent", "a")
+    await wait_all_tasks_blocked()
+    await bench.client.raise_event("a", "wake")
+    await wait_all_tasks_blocked()
+    assert [turn.instance_id for turn, _ in late] == ["a", "c", "a"]
+    began_at = trio.current_time()
+    await bench.client.stub.terminate_instance(
+        pb.TerminateRequest(instance_id="a", output='"stop"', recursive=True)
+    )
+    assert trio.current_time() - began_at == TERMINATE_GRACE
+    child = await bench.client.ended("c")
+    assert trio.current_time() - began_at == 2 * TERMINATE_GRACE
+    state = await bench.client.state("a")
+    assert (state.status, state.output, child.status) == (Status.TERMINATED, '"stop"', Status.TERMINATED)
+    for turn, token in late:
+        with pytest.raises(GRPCError) as caught:
+            await bench.client.stub.complete_workflow_task(
+                turn_result_to_pb(TurnResult(turn.instance_id, [ends(number=50)], None, token))
+            )
+        assert caught.value.status is RpcStatus.NOT_FOUND
+    assert await bench.client.state("a") == state
+    kinds = [betterproto.which_one_of(event, "eventType")[0] for event in await bench.client.history("a")]
+    assert kinds[-3:] == ["event_raised", "execution_terminated", "execution_completed"]
+
+
+async def test_a_turn_that_is_answered_in_time_is_carried_out_before_the_terminate(autojump_clock, bench, scripts):
+    answer = bench.worker.answer_turn
+    scripts["slow"] = lambda events: [ac.ScheduleTask(1, "step", "1")]
+
+    async def slowly(turn: Turn, token: str) -> None:
+        await trio.sleep(TERMINATE_GRACE / 2 - 0.1)
+        await answer(turn, token)
+
+    bench.worker.answer_turn = slowly
+    await bench.client.start("slow", "a")
+    await wait_all_tasks_blocked()
+    await bench.client.stub.terminate_instance(pb.TerminateRequest(instance_id="a"))
+    assert (await bench.client.state("a")).status is Status.TERMINATED
+    assert [turn.instance_id for turn in bench.worker.turns] == ["a", "a"]
+    kinds = [betterproto.which_one_of(event, "eventType")[0] for event in await bench.client.history("a")]
+    assert "task_scheduled" in kinds
+
+
+async def test_a_terminate_waits_for_a_scheduled_start_no_longer_than_its_grace(autojump_clock, bench, scripts):
+    at = pb.Timestamp(seconds=EPOCH // SECOND + 1_000_000)
+    await bench.client.start("chain", "a", scheduled_start_timestamp=at)
+    await bench.client.stub.terminate_instance(pb.TerminateRequest(instance_id="a"))
+    assert (await bench.client.state("a")).status is Status.TERMINATED
+    assert bench.worker.turns == []
+
+
+async def test_the_log_says_who_comes_and_goes(autojump_clock, bench, worker_class, scripts, caplog):
+    await wait_all_tasks_blocked()
+    with caplog.at_level("INFO", logger="trio_durable.sidecar"):
+        async with trio.open_nursery() as workers:
+            workers.start_soon(worker_class(bench.sidecar.channel(app_id="shop"), scripts).serve)
+            await wait_all_tasks_blocked()
+            workers.cancel_scope.cancel()
+        async with open_sidecar():
+            pass
+    assert caplog.messages == [
+        "worker stream 2 of the app 'shop' opened; 2 open",
+        "worker stream 2 closed, 0 items given back; 1 open",
+        "recovered 0 instances that have not ended",
+    ]
 
 
 async def test_with_no_worker_suspend_answers_when_stored(autojump_clock, client_class):
@@ -463,7 +546,7 @@ async def test_idle_instances_are_let_go_of_and_read_again(autojump_clock, worke
         for payload in ("1", "2"):
             for name in names:
                 await client.raise_event(name, "number", payload)
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
             records = sidecar._engine.hub.records.values()
             assert sum(record.instance is not None for record in records) <= 2
         for name in names:
@@ -506,7 +589,7 @@ async def test_an_older_client_s_reuse_policy(
         return "same" if new.execution_id == old.execution_id else "new"
 
     await bench.client.start("waits", "a", "1")
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     assert await again() == running
     await bench.client.raise_event("a", "x")
     await bench.client.ended("a")

@@ -8,6 +8,7 @@
 - A turn is planned when a stream takes it, not when it becomes ready: everything that arrived meanwhile is in it.
 - An item has a token per dispatch.  When a stream is lost, its unanswered items are queued again; until they are given
   out again the old token stays good, so that a worker which only lost its connection can still answer.
+- A terminate waits for the turn that is out, but not for ever: see `terminate_overdue`.
 """
 
 from __future__ import annotations
@@ -248,12 +249,17 @@ class Dispatcher:
         """With no worker connected there is nobody to ask: a terminate that waits takes effect at once."""
         if self.streams or not self._hub.wants_termination(instance_id):
             return
-        record = self._hub.records[instance_id]
-        if record.turn is not None and record.turn.stream is None:
-            record.turn = None
-        turn = self._hub.begin(instance_id)
+        self._hub.terminate(self._hub.records[instance_id])
+
+    def terminate_overdue(self, record: Record) -> None:
+        """No worker has answered a terminate in time: end the instance without one, whoever holds its turn."""
+        turn = record.turn
         if turn is not None:
-            self._hub.complete(record, turn, TurnResult(instance_id, [], record.state.custom_status))
+            log.warning("%s: its turn is out and not answered; terminated without the worker", record.instance_id)
+            self._release(turn.token)
+            if turn.stream in self.streams:
+                self.streams[turn.stream].warm.pop((record.instance_id, record.state.execution_id), None)
+        self._hub.terminate(record)
 
 
 def _after(history: list[tuple[int, bytes]], held: int) -> list[tuple[int, bytes]]:

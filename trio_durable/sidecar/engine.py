@@ -8,6 +8,7 @@ answer.  After each commit, workers are offered what it made ready and watchers 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -30,6 +31,10 @@ T = TypeVar("T")
 
 #: Seconds after which a wait for the next timer looks at the clock again, because a wall clock may be set.
 LONGEST_SLEEP = 60.0
+
+#: Seconds that workers have to answer a terminate, on Trio's clock.  An orchestrator that never gives its turn back
+#: must not be the one thing that cannot be stopped; a turn takes milliseconds, so that a worker at work loses nothing.
+TERMINATE_GRACE = 5.0
 
 
 @dataclass(eq=False)
@@ -55,14 +60,19 @@ class Engine:
         self._armed: int | None = None
         self._failure: BaseException | None = None
         self._watchers: dict[str, set[_Watcher]] = {}
+        # Terminates that may have to be enforced, with their deadlines: all have one grace, so first come, first due.
+        self._terminates: deque[tuple[float, Record]] = deque()
+        self._terminating = trio.Event()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Commit, fire timers and load until cancelled.  Raises SidecarError if the store fails."""
         snapshot = await self.in_store(self.store.recover)
         self.hub.recover(snapshot)
+        log.info("recovered %d instances that have not ended", len(self.hub.records))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._commit_loop)
             nursery.start_soon(self._timer_loop)
+            nursery.start_soon(self._terminate_loop)
             self.kick()
             task_status.started()
 
@@ -116,6 +126,8 @@ class Engine:
 
     async def _offer(self, batch: Batch, ready: list[str]) -> None:
         """Give workers what the batch made ready, after reading the histories that are not in memory."""
+        for record in batch.terminates:
+            self._allow_grace(record)
         cold: list[Record] = []
         for instance_id in ready:
             record = self.hub.records[instance_id]
@@ -126,31 +138,74 @@ class Engine:
         for task in batch.activities:
             self.dispatcher.activity_ready(task)
         if cold:
-            histories = await self.in_store(lambda: [self.store.history(record.instance_id) for record in cold])
-            for record, history in zip(cold, histories, strict=True):
-                if self.hub.records.get(record.instance_id) is record:
-                    self.hub.load(record, history)
-                    self.dispatcher.turn_ready(record.instance_id)
+            for record in await self._load(cold):
+                self.dispatcher.turn_ready(record.instance_id)
+                if self.hub.wants_termination(record.instance_id):  # perhaps from before a restart
+                    self._allow_grace(record)
         self.kick()
         if not self.dispatcher.streams:
             self._terminate_unattended(ready)
+
+    async def _load(self, cold: list[Record]) -> list[Record]:
+        """Bring histories into memory.  Returns the records whose instances are still there."""
+        histories = await self.in_store(lambda: [self.store.history(record.instance_id) for record in cold])
+        loaded = []
+        for record, history in zip(cold, histories, strict=True):
+            if self.hub.records.get(record.instance_id) is record:
+                self.hub.load(record, history)
+                loaded.append(record)
+        return loaded
 
     def _terminate_unattended(self, instance_ids: list[str]) -> None:
         for instance_id in instance_ids:
             self.dispatcher.terminate_unattended(instance_id)
         self.kick()
 
+    def _allow_grace(self, record: Record) -> None:
+        self._terminates.append((trio.current_time() + TERMINATE_GRACE, record))
+        self._terminating.set()
+
+    async def _terminate_loop(self) -> None:
+        """End what was told to terminate and has not in time: its worker may never answer."""
+        while True:
+            if not self._terminates:
+                self._terminating = trio.Event()
+                await self._terminating.wait()
+            deadline, record = self._terminates.popleft()
+            await trio.sleep_until(deadline)
+            if self._settled(record):
+                continue
+            if record.instance is None:
+                await self._load([record])
+                if self._settled(record):
+                    continue
+            self.dispatcher.terminate_overdue(record)
+            if not self._settled(record):  # its last turn is on its way to the disk; what comes next may hang again
+                self._allow_grace(record)
+            self.kick()
+
+    def _settled(self, record: Record) -> bool:
+        instance_id = record.instance_id
+        return self.hub.records.get(instance_id) is not record or not self.hub.wants_termination(instance_id)
+
     # -- workers -----------------------------------------------------------------------------------------------------
 
     def connect(self, wake: Callable[[], None], *, keeps_history: bool, app_id: str = "") -> WorkStream:
         """Open a stream; its outbox begins to fill at once."""
         stream = self.dispatcher.connect(wake, keeps_history=keeps_history, app_id=app_id)
+        of = f" of the app {app_id!r}" if app_id else ""
+        log.info("worker stream %d%s opened; %d open", stream.number, of, len(self.dispatcher.streams))
         self.kick()
         return stream
 
     def disconnect(self, stream: WorkStream) -> None:
         """The stream is gone: give its items to others."""
+        unanswered = stream.load
         self.dispatcher.disconnect(stream)
+        log.info(
+            "worker stream %d closed, %d items given back; %d open",
+            stream.number, unanswered, len(self.dispatcher.streams),
+        )
         self.kick()
         if not self.dispatcher.streams:
             loaded = [r.instance_id for r in self.hub.records.values() if r.inbox and r.instance is not None]

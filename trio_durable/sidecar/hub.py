@@ -309,9 +309,26 @@ class Hub:
         self._batch.changes.append(abc.TakeInbox(record.instance_id, last.sequence))
 
     def wants_termination(self, instance_id: str) -> bool:
-        """Whether a terminate waits that no worker need be asked about."""
+        """Whether a committed terminate waits, which no worker need be asked about."""
         record = self.records.get(instance_id)
-        return record is not None and any(isinstance(entry.event, ev.ExecutionTerminated) for entry in record.inbox)
+        return record is not None and any(
+            entry.batch <= self._committed and isinstance(entry.event, ev.ExecutionTerminated)
+            for entry in record.inbox
+        )
+
+    def terminate(self, record: Record) -> bool:
+        """Carry out the terminate that waits, without a worker.  False if the last turn has yet to be committed.
+
+        A turn that is out counts as never given: its events are in this one, and its answer, if one comes, is late.
+        """
+        record.turn = None
+        record.stalled = False
+        record.starts_at = None
+        record.not_before = 0
+        turn = self.begin(record.instance_id)
+        return turn is not None and self.complete(
+            record, turn, TurnResult(record.instance_id, [], record.state.custom_status)
+        )
 
     def complete(self, record: Record, turn: TurnInFlight, result: TurnResult) -> bool:
         """Carry out the answer to `turn`.  False if no worker at hand can run it: then it has to be tried elsewhere."""
@@ -346,6 +363,7 @@ class Hub:
     def stall(self, record: Record) -> None:
         """No connected worker can run the instance's turn: say so, and wait for another worker."""
         record.stalled = True
+        log.warning("%s: no connected worker can run its turn; it waits for another", record.instance_id)
         record.state = replace(record.state, status=Status.STALLED, last_updated_at=self._now())
         self._save(record)
 
@@ -575,6 +593,8 @@ class Hub:
         record.inbox.append(entry)
         self._batch.changes.append(abc.AddInbox(record.instance_id, entry.sequence, data))
         self._batch.ready.add(record.instance_id)
+        if isinstance(event, ev.ExecutionTerminated):
+            self._batch.terminates.append(record)
 
     def _deliver(self, message: Message, *, sender: Record | None = None) -> bool:
         """Carry a message to its instance.  False if no active instance has the id."""

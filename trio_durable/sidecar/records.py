@@ -126,6 +126,7 @@ class Batch:
     touched: dict[str, tuple[Record, InstanceState | None]] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
     activities: list[ActivityTask] = field(default_factory=list)
+    terminates: list[Record] = field(default_factory=list)  # to whose inboxes it adds a terminate
     purged: int = 0
 
     def __bool__(self) -> bool:

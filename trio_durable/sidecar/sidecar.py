@@ -61,8 +61,11 @@ class Sidecar:
         are refused with RESOURCE_EXHAUSTED, None takes any.  app_id: the app that speaks through this address, as for
         `channel`.  May be called more than once, for several addresses.
 
-        Raises OSError if the address cannot be bound.
+        Raises OSError if the address cannot be bound, ValueError for a port that there cannot be.
         """
+        if not 0 <= port <= 65535:
+            # The C library would keep the low sixteen bits and listen somewhere else.
+            raise ValueError(f"there is no port {port}. Expected 0 to 65535; 0 takes a free one.")
         services = [self._service_of(app_id) if app_id else self._service]
         bound = await self._nursery.start(
             partial(serve, services, host=host, port=port, ssl=ssl, max_receive_message_length=max_message_length)
