@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -63,7 +64,11 @@ def _say(error: object) -> int:
 
 def _history(options: argparse.Namespace) -> int:
     async def fetch() -> int:
-        async with Client(options.address) as client:
+        async with AsyncExitStack() as stack:
+            try:
+                client = await stack.enter_async_context(Client(options.address))
+            except ValueError as error:  # an address that cannot be read
+                return _say(error)
             if options.json:
                 history = await fetch_history(client, options.instance_id)
                 sys.stdout.write((history if options.stacks else history.without_stack_traces()).to_json())
