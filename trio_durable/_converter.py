@@ -39,8 +39,8 @@ class JsonConverter:
             return msgspec.json.encode(value, enc_hook=_encode_other).decode()
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise PayloadError(
-                f"a {type(value).__name__} cannot be turned into JSON: {error}. Pass plain values, dataclasses, or "
-                "give the worker and the client a converter of your own."
+                f"a value of type {type(value).__name__} cannot be turned into JSON: {error}. Pass plain values, "
+                "dataclasses, or give the worker and the client a converter of your own."
             ) from error
 
     def from_json(self, text: str, wanted: Any = None) -> Any:

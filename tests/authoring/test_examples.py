@@ -34,5 +34,7 @@ def test_example(name):
         timeout=60,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    assert ran.stderr == ""
+    # What fails on purpose is logged by the worker; nothing else may be said there.
+    said_aside = [line for line in ran.stderr.splitlines() if " failed: " not in line]
+    assert (ran.returncode, said_aside) == (0, []), ran.stderr
     assert ran.stdout.splitlines() == expected

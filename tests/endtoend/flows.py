@@ -188,3 +188,10 @@ ALL_ORCHESTRATORS = [
     retries_hopeless, counts_down, fans_out, races, helpers_beside_each_other,
 ]  # fmt: skip
 ALL_ACTIVITIES = [upper, order_of, same, object_result, out_of_stock, flaky, hopeless]
+
+
+async def passes_object(ctx):
+    await ctx.call_activity(same, input=object())
+
+
+ALL_ORCHESTRATORS.append(passes_object)

@@ -143,6 +143,7 @@ async def test_ids_are_listed(busy):
     [
         ("no_such_flow", None, "NotRegisteredError", ["'no_such_flow'", "add_orchestrator"]),
         (flows.calls_unknown_activity, None, "NotRegisteredError", ["'no_such_activity'", "add_activity"]),
+        (flows.passes_object, None, "PayloadError", ["the input of activity 'same'", "cannot be turned into JSON"]),
         (flows.calls_object_result, None, "PayloadError", ["'object_result'", "cannot be turned into JSON"]),
         (flows.returns_object, None, "PayloadError", ["'returns_object'", "cannot be turned into JSON"]),
         (flows.takes_order, {"nome": "tea"}, "PayloadError", ["'takes_order'", "expected Order"]),
@@ -177,8 +178,26 @@ async def test_malformed_json_in_an_input(busy):
 
 
 async def test_a_value_that_is_no_json_is_refused_before_it_is_sent(stage):
-    with pytest.raises(PayloadError, match="cannot be turned into JSON"):
+    with pytest.raises(PayloadError, match=r"the input of orchestration 'any': .*cannot be turned into JSON"):
         await stage.client.schedule_new_orchestration("any", input=object())
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "", lambda ctx: None])
+async def test_what_is_no_orchestrator_is_refused_at_the_door(stage, wrong):
+    with pytest.raises(TypeError, match="expected an orchestrator"):
+        await stage.client.schedule_new_orchestration(wrong)
+
+
+@pytest.mark.parametrize("wrong", [5, ""])
+async def test_what_is_no_instance_id_is_refused_at_the_door(stage, wrong):
+    with pytest.raises(ValueError, match="instance_id must be"):
+        await stage.client.schedule_new_orchestration("any", instance_id=wrong)
+
+
+def test_a_status_prints_as_what_it_is():
+    status = OrchestrationStatus.FAILED
+    assert f"{status} {status!s} {status!r}" == "FAILED FAILED OrchestrationStatus.FAILED"
+    assert status == 3
 
 
 async def test_a_duplicate_id_is_refused_and_the_first_goes_on(busy):

@@ -26,6 +26,7 @@ from trio_durable._core.view import HistoryEvent, history_event
 from trio_durable._errors import (
     AlreadyExistsError,
     NotFoundError,
+    PayloadError,
     SidecarError,
     UnavailableError,
 )
@@ -136,14 +137,21 @@ class Client:
 
         Raises AlreadyExistsError while an instance of that id is running.
         """
-        name = orchestrator if isinstance(orchestrator, str) else orchestrator.__name__
+        name = _name_of(orchestrator)
+        given: object = instance_id
+        if given is not None and not (isinstance(given, str) and given):
+            raise ValueError(f"instance_id must be a string that is not empty, or None for a new one; got {given!r}")
         wanted = instance_id or uuid.uuid4().hex
+        try:
+            payload = _converter.encode(self._converter, input)
+        except PayloadError as error:
+            raise PayloadError(f"the input of orchestration {name!r}: {error}") from error
         if reuse_id_policy is not None and instance_id and await self._reuse(reuse_id_policy, wanted):
             return wanted
         request = CreateInstance(
             name=name,
             instance_id=wanted,
-            input=seal(_converter.encode(self._converter, input), metadata or {}),
+            input=seal(payload, metadata or {}),
             version=version,
             scheduled_start=None if start_at is None else clock.from_datetime(start_at),
             tags=dict(tags or {}),
@@ -344,9 +352,17 @@ class Client:
             ) from error
         if error.status is RpcStatus.ALREADY_EXISTS:
             raise AlreadyExistsError(
-                f"an orchestration instance {instance_id!r} exists already: {said}. Choose another instance id, wait "
-                "for that one to end, or terminate it."
+                f"an orchestration instance {instance_id!r} exists already. Choose another instance id, wait for that "
+                f"one to end, or terminate it. (The sidecar: {said.rstrip('.')}.)"
             ) from error
         if error.status is RpcStatus.NOT_FOUND or "no such instance" in said:
             raise NotFoundError(f"there is no orchestration instance {instance_id!r}: {said}") from error
         raise SidecarError(f"the sidecar at {self._target} answered {error.status.name}: {said}") from error
+
+
+def _name_of(orchestrator: Callable[..., Any] | str) -> str:
+    """The name by which workers know it."""
+    name = orchestrator if isinstance(orchestrator, str) else getattr(orchestrator, "__name__", None)
+    if not isinstance(name, str) or not name or name == "<lambda>":
+        raise TypeError(f"expected an orchestrator function or the name it is registered under, got {orchestrator!r}")
+    return name

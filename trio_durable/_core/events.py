@@ -58,6 +58,15 @@ class PropagationScope(IntEnum):
 class Status(IntEnum):
     """The state of an instance; the numbers are the protocol's."""
 
+    def __str__(self) -> str:
+        return self.name
+
+    def __format__(self, spec: str) -> str:
+        return format(self.name, spec)
+
+    def __repr__(self) -> str:
+        return f"OrchestrationStatus.{self.name}"
+
     RUNNING = 0
     COMPLETED = 1
     CONTINUED_AS_NEW = 2

@@ -24,6 +24,7 @@ from trio_durable._durable.saga import Saga
 from trio_durable._durable.together import Together, nanoseconds
 from trio_durable._durable.travel import Travel
 from trio_durable._durable.values import Values
+from trio_durable._errors import PayloadError
 
 __all__ = ["SEND_EVENT", "OrchestrationContext", "Payloads", "drive_generator"]
 
@@ -143,7 +144,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         """
         return self._replay.call_activity(
             self._payloads.name_of(activity),
-            seal(self._payloads.encode(input), self._metadata_with(metadata)),
+            self._sealed("activity", activity, input, metadata),
             self._decoder(activity, return_type),
             retry=retry_policy,
             router=_router(app_id),
@@ -234,7 +235,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         """
         return self._replay.call_child(
             self._payloads.name_of(orchestrator),
-            seal(self._payloads.encode(input), self._metadata_with(metadata)),
+            self._sealed("child orchestration", orchestrator, input, metadata),
             self._decoder(orchestrator, return_type),
             instance_id=instance_id or "",
             retry=retry_policy,
@@ -269,7 +270,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
             begin = None if start_at is None else clock.from_datetime(start_at)
         return self._replay.start_detached(
             self._payloads.name_of(orchestrator),
-            seal(self._payloads.encode(input), self._metadata_with(metadata)),
+            self._sealed("detached orchestration", orchestrator, input, metadata),
             instance_id=instance_id or "",
             scheduled_start=begin,
             tags=dict(tags or {}),
@@ -358,6 +359,16 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         return Saga(self)
 
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _sealed(
+        self, what: str, function: Callable[..., Any] | str, value: object, metadata: Mapping[str, str] | None
+    ) -> str | None:
+        """The payload of an input with its metadata; names the call whose input is no JSON."""
+        try:
+            payload = self._payloads.encode(value)
+        except PayloadError as error:
+            raise PayloadError(f"the input of {what} {self._payloads.name_of(function)!r}: {error}") from error
+        return seal(payload, self._metadata_with(metadata))
 
     def _decoder(self, function: Callable[..., Any] | str, wanted: Any) -> Callable[[str | None], Any]:
         kind = wanted if wanted is not None else self._payloads.result_type(function)

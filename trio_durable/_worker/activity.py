@@ -97,8 +97,16 @@ class ActivityRunner:
         try:
             outcome.result = await self._call(activity)
         except Exception as error:
-            logger.warning("activity %r of instance %r failed", activity.name, activity.instance_id, exc_info=error)
-            outcome.failure = FailureDetails.from_exception(error)
+            failure = outcome.failure = FailureDetails.from_exception(error)
+            # The stack travels with the failure; here it is for those who look closely.
+            logger.warning(
+                "activity %r of instance %r failed: %s: %s",
+                activity.name,
+                activity.instance_id,
+                failure.error_type,
+                failure.error_message.partition("\n")[0],
+                exc_info=error if logger.isEnabledFor(logging.DEBUG) else None,
+            )
         return outcome
 
     async def _call(self, activity: Activity) -> str | None:

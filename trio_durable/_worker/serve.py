@@ -395,7 +395,7 @@ def _log_failure(result: TurnResult) -> None:
                 "orchestration instance %r failed: %s: %s",
                 result.instance_id,
                 action.failure.error_type,
-                action.failure.error_message,
+                action.failure.error_message.partition("\n")[0],
             )
 
 
