@@ -219,5 +219,5 @@ def free_address() -> tuple[socket.socket, int]:
 async def eventually(condition: Callable[[], Any], seconds: float = 5) -> None:
     """Let other tasks run until `condition` holds; for what happens in another process or thread."""
     with trio.fail_after(seconds):
-        while not condition():  # noqa: ASYNC110 it may hold in another process or thread
+        while not condition():
             await trio.sleep(0.002)

@@ -5,7 +5,7 @@
 Answers: {"ok": text | length, "initial": [...], "trailing": [...]} or {"code": NAME, "message": text}.
 """
 
-# ruff: noqa: ASYNC230 asyncio, at start-up, before there is anything to block
+
 
 import asyncio
 import json

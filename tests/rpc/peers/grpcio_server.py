@@ -4,7 +4,7 @@ Prints {"port": N} when it listens.  Commands: {"do": "events"} prints and forge
 {"do": "stop", "grace": s} stops the server; end of input ends the process.
 """
 
-# ruff: noqa: ASYNC230 asyncio, at start-up, before there is anything to block
+
 
 import asyncio
 import json
