@@ -45,7 +45,7 @@ class Road(Stage):
 
 @pytest.fixture(scope="module")
 def go_sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Go sidecar with a database of its own; for one module, as even idle it keeps half a core busy."""
+    """The address of a Go sidecar with a database of its own; for one module, as even idle it keeps a core busy."""
     if not go.binary().is_file():
         pytest.skip("the Go sidecar is not there: install Go and run `make sidecar-go`")
     with go.running(tmp_path_factory.mktemp("go")) as address:
