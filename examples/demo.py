@@ -215,6 +215,16 @@ def kill_proof(killed_at: tuple[int, int], runs_before: Counter[str]) -> tuple[b
     return 0.3 <= done / total <= 0.7, f"killed at {done / total:.0%} of the files ({runs_before.total()} runs by then)"
 
 
+async def patiently(folder: Path, limit: int, expire: bool) -> bool:
+    """The demo, which must come to an end."""
+    with trio.fail_after(PATIENCE):
+        return await demo(folder, limit, expire)
+
+
+#: Seconds; it takes ten.
+PATIENCE = 300
+
+
 def say(line: str) -> None:
     print(line, flush=True)
 
@@ -226,7 +236,11 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=2000, help="at most so many files (default: %(default)s)")
     parser.add_argument("--expire", action="store_true", help="let the approval time out")
     options = parser.parse_args()
-    return 0 if trio.run(demo, options.folder.resolve(), options.limit, options.expire) else 1
+    try:
+        return 0 if trio.run(patiently, options.folder.resolve(), options.limit, options.expire) else 1
+    except trio.TooSlowError:
+        say(f"gave up: not done after {PATIENCE} s, which is a fault to report")
+        return 1
 
 
 if __name__ == "__main__":
