@@ -184,6 +184,18 @@ async def test_too_large_an_answer_fails_the_work_instead_of_looping(nursery, hu
         assert (action.id, action.status) == (-1, ev.Status.FAILED)
 
 
+async def test_an_answer_that_stays_too_large_does_not_end_the_worker(nursery, hub, channel, caplog):
+    async with serving(nursery, channel, activities=[double]):
+        hub.errors = [GRPCError(RpcStatus.RESOURCE_EXHAUSTED, "too large")] * 2
+        hub.activity("double", "1")
+        with trio.fail_after(5):
+            while hub.errors:
+                await trio.lowlevel.checkpoint()
+        hub.activity("double", "3", task_id=3)
+        assert (await next_result(hub)).task_id == 3
+    assert "did not take the answer to activity 'double'" in caplog.text
+
+
 async def test_an_activity_counts_until_its_answer_is_taken(nursery, hub, channel, autojump_clock):
     """So a killed worker leaves at most as many unknown runs as it may have at a time."""
     ran = []

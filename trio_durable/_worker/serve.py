@@ -369,23 +369,22 @@ class _Session:
         async with self._activities.slot():
             result = await self._activities.run(activity, token)
             what = f"activity {activity.name!r} of instance {activity.instance_id!r}"
-            try:
-                await _send(stub.complete_activity_task, activity_result_to_pb(result), what)
-            except _TooLarge as error:
-                failure = FailureDetails("ResourceExhausted", f"the result of {what} is too large: {error}")
-                refused = ActivityResult(result.instance_id, result.task_id, None, failure, token)
-                await _send(stub.complete_activity_task, activity_result_to_pb(refused), what)
+
+            def too_large(failure: FailureDetails) -> Any:
+                return activity_result_to_pb(
+                    ActivityResult(result.instance_id, result.task_id, None, failure, token)
+                )
+
+            await _send(stub.complete_activity_task, activity_result_to_pb(result), what, too_large)
 
     async def _send_turn(self, stub: Any, result: TurnResult) -> None:
-        what = f"a turn of instance {result.instance_id!r}"
-        try:
-            # The older of the method's two names: every sidecar serves it.
-            await _send(stub.complete_orchestrator_task, turn_result_to_pb(result), what)
-        except _TooLarge as error:
-            failure = FailureDetails("ResourceExhausted", f"the answer to {what} is too large: {error}")
+        def too_large(failure: FailureDetails) -> Any:
             ending = CompleteOrchestration(-1, Status.FAILED, failure=failure)
-            refused = TurnResult(result.instance_id, [ending], None, result.completion_token)
-            await _send(stub.complete_orchestrator_task, turn_result_to_pb(refused), what)
+            return turn_result_to_pb(TurnResult(result.instance_id, [ending], None, result.completion_token))
+
+        # The older of the method's two names: every sidecar serves it.
+        what = f"a turn of instance {result.instance_id!r}"
+        await _send(stub.complete_orchestrator_task, turn_result_to_pb(result), what, too_large)
 
 
 def _log_failure(result: TurnResult) -> None:
@@ -399,21 +398,27 @@ def _log_failure(result: TurnResult) -> None:
             )
 
 
-class _TooLarge(Exception):
-    pass
+async def _send(
+    method: Callable[..., Awaitable[Any]], message: Any, what: str, too_large: Callable[[FailureDetails], Any]
+) -> None:
+    """Send one answer; over lost connections too, for a while.  What a sidecar refuses is logged: it knows best.
 
-
-async def _send(method: Callable[..., Awaitable[Any]], message: Any, what: str) -> None:
-    """Send one answer; over lost connections too, for a while.  What a sidecar refuses is logged: it knows best."""
+    too_large: makes the answer that says so, sent once in place of one that the sidecar finds too large; to send that
+    one again and again would help nobody.
+    """
     pause = FIRST_PAUSE
+    shortened = False
     with trio.move_on_after(RESEND_SECONDS) as limit:
         while True:
             try:
                 await method(message)
                 return
             except GRPCError as error:
-                if error.status is RpcStatus.RESOURCE_EXHAUSTED:
-                    raise _TooLarge(error.message) from error
+                if error.status is RpcStatus.RESOURCE_EXHAUSTED and not shortened:
+                    shortened = True
+                    failure = FailureDetails("ResourceExhausted", f"the answer to {what} is too large: {error.message}")
+                    message = too_large(failure)
+                    continue
                 if error.status is not RpcStatus.UNAVAILABLE:
                     logger.warning(
                         "the sidecar did not take the answer to %s: %s: %s", what, error.status.name, error.message
