@@ -5,7 +5,7 @@ itself.  Decoding is directed by type hints and done by msgspec, which knows dat
 datetime, UUID, Decimal, bytes (base64), Literal and unions; pydantic models, where pydantic is installed; and classes
 that have a method `to_json(self)` which gives plain values and a class method `from_json(cls, value)` which takes them.
 Without a hint a payload decodes to what JSON holds: dict, list,
-str, int, float, bool, None.
+str, int, float, bool, None.  What JSON has no word for, NaN and the infinities among it, is refused, never changed.
 
 Earlier Python SDKs marked objects with a field of their own.  Such payloads are still read: to the type that is asked
 for, or, as those SDKs did, to a SimpleNamespace.  None are written.
@@ -13,6 +13,7 @@ for, or, as those SDKs did, to a SimpleNamespace.  None are written.
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,7 +37,10 @@ class JsonConverter:
     def to_json(self, value: object) -> str:
         """`value` as JSON text; raises PayloadError naming the type that JSON cannot hold."""
         try:
-            return msgspec.json.encode(value, enc_hook=_encode_other).decode()
+            encoded = msgspec.json.encode(value, enc_hook=_encode_other)
+            if b"null" in encoded:  # which is also what becomes of a number that JSON cannot write
+                _refuse_non_finite(msgspec.to_builtins(value, enc_hook=_encode_other))
+            return encoded.decode()
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise PayloadError(
                 f"a value of type {type(value).__name__} cannot be turned into JSON: {error}. Pass plain values, "
@@ -60,7 +64,7 @@ class JsonConverter:
         if not typed:
             return value
         try:
-            return msgspec.convert(value, wanted, dec_hook=_decode_other)
+            return msgspec.convert(value, wanted, dec_hook=_decode_other, str_keys=True)
         except msgspec.ValidationError as error:
             raise PayloadError(f"expected {_type_name(wanted)}: {error}; got {_shorten(text)}") from error
         except TypeError as error:
@@ -80,7 +84,23 @@ def decode(converter: Converter, payload: str | None, wanted: Any = None) -> Any
     return None if not payload else converter.from_json(payload, wanted)
 
 
+def _refuse_non_finite(plain: object) -> None:
+    """Raise ValueError if there is a NaN or an infinity in `plain`, which JSON has no word for."""
+    ahead = [plain]
+    while ahead:
+        each = ahead.pop()
+        if isinstance(each, float):
+            if not math.isfinite(each):
+                raise ValueError(f"JSON has no {each}")
+        elif isinstance(each, dict):
+            ahead.extend(each.values())
+        elif isinstance(each, list | tuple | set | frozenset):
+            ahead.extend(each)
+
+
 def _encode_other(value: object) -> object:
+    if hasattr(value, "__await__"):
+        raise TypeError("it was not awaited; put `await` (in a generator `yield`) before it")
     if isinstance(value, SimpleNamespace):
         return vars(value)
     dump = getattr(value, "model_dump", None)

@@ -25,7 +25,7 @@ def sees(ctx, value):
 CALLS: list[str] = []
 
 
-def note(ctx, text: str) -> str:
+def note(ctx, text: str | None) -> str | None:
     CALLS.append(text)
     return text
 
@@ -79,6 +79,10 @@ def tells_itself_generator(ctx):
 
 async def parent_of_teller(ctx):
     return await ctx.call_sub_orchestrator(tells_itself)
+
+
+def parent_of_teller_generator(ctx):
+    return (yield ctx.call_sub_orchestrator(tells_itself_generator))
 
 
 # -- values ---------------------------------------------------------------------------------------------------------
@@ -153,6 +157,38 @@ async def reads_metadata(ctx, value):
     return [value, ctx.get_metadata()["tenant"], (await ctx.call_activity(sees, input=1))[1]["tenant"]]
 
 
+def reads_metadata_generator(ctx, value):
+    seen = yield ctx.call_activity(sees, input=1)
+    return [value, ctx.get_metadata()["tenant"], seen[1]["tenant"]]
+
+
+def metadata_over_generations_generator(ctx, n: int):
+    yield ctx.sleep(0)
+    if n == 0:
+        ctx.set_metadata({"kept": "yes"})
+        ctx.continue_as_new(1, save_metadata=True)
+    elif n == 1:
+        assert ctx.get_metadata() == {"kept": "yes"}
+        ctx.continue_as_new(2)
+    else:
+        return ctx.get_metadata()
+
+
+async def values_over_generations(ctx, seen: list):
+    draws = [str(ctx.uuid4()), ctx.random().random(), ctx.history_event_sequence]
+    if len(seen) < 2:
+        ctx.continue_as_new([*seen, draws])
+    return [*seen, draws]
+
+
+def values_over_generations_generator(ctx, seen: list):
+    yield ctx.sleep(0)
+    draws = [str(ctx.uuid4()), ctx.random().random(), ctx.history_event_sequence]
+    if len(seen) < 2:
+        ctx.continue_as_new([*seen, draws])
+    return [*seen, draws]
+
+
 async def metadata_over_generations(ctx, n: int):
     if n == 0:
         ctx.set_metadata({"kept": "yes"})
@@ -166,6 +202,11 @@ async def metadata_over_generations(ctx, n: int):
 
 async def looks_like_an_envelope(ctx, value):
     return [value, await ctx.call_activity(echo, input=value), ctx.get_metadata()]
+
+
+def looks_like_an_envelope_generator(ctx, value):
+    echoed = yield ctx.call_activity(echo, input=value)
+    return [value, echoed, ctx.get_metadata()]
 
 
 # -- cleanups and sagas ---------------------------------------------------------------------------------------------
@@ -229,6 +270,26 @@ def books_generator(ctx, fails_at: str):
         yield saga.undo()
         raise
     return "booked"
+
+
+async def waits_in_a_saga(ctx):
+    async with ctx.saga() as saga:
+        saga.compensate(note, input="undo first")
+        saga.compensate(note, input="undo last")
+        ctx.set_custom_status("listening")
+        await ctx.wait_for_external_event("never")
+
+
+def waits_in_a_saga_generator(ctx):
+    saga = ctx.saga()
+    saga.compensate(note, input="undo first")
+    saga.compensate(note, input="undo last")
+    try:
+        ctx.set_custom_status("listening")
+        yield ctx.wait_for_external_event("never")
+    except BaseException:
+        yield saga.undo()
+        raise
 
 
 async def saga_in_a_timeout(ctx):
@@ -295,19 +356,94 @@ def retries_generator(ctx):
     return (yield ctx.call_activity(flaky, input=2, retry_policy=RETRY))
 
 
+POLICIES = {
+    "type": RetryPolicy(
+        first_retry_interval=MOMENT, max_number_of_attempts=9, non_retryable_error_types=(ConnectionError,)
+    ),
+    "handle": RetryPolicy(
+        first_retry_interval=MOMENT,
+        max_number_of_attempts=9,
+        handle=lambda failure: "not yet" not in failure.error_message,
+    ),
+    "attempts": RetryPolicy(first_retry_interval=MOMENT, max_number_of_attempts=3),
+}
+
+
 async def gives_up(ctx, how: str):
-    policies = {
-        "type": RetryPolicy(
-            first_retry_interval=MOMENT, max_number_of_attempts=9, non_retryable_error_types=(ConnectionError,)
-        ),
-        "handle": RetryPolicy(
-            first_retry_interval=MOMENT,
-            max_number_of_attempts=9,
-            handle=lambda failure: "not yet" not in failure.error_message,
-        ),
-        "attempts": RetryPolicy(first_retry_interval=MOMENT, max_number_of_attempts=3),
-    }
-    await ctx.call_activity(flaky, input=9, retry_policy=policies[how])
+    await ctx.call_activity(flaky, input=9, retry_policy=POLICIES[how])
+
+
+def gives_up_generator(ctx, how: str):
+    yield ctx.call_activity(flaky, input=9, retry_policy=POLICIES[how])
+
+
+async def retries_once(ctx, name: str):
+    await ctx.call_activity(name, retry_policy=RETRY)
+
+
+def retries_once_generator(ctx, name: str):
+    yield ctx.call_activity(name, retry_policy=RETRY)
+
+
+# -- failures -------------------------------------------------------------------------------------------------------
+
+
+def exits(ctx):
+    CALLS.append("exits")
+    raise SystemExit("wrong usage")
+
+
+async def fails_in_a_nursery(ctx):
+    CALLS.append("nursery")
+    raise ExceptionGroup("in a nursery", [KeyError("one"), ExceptionGroup("", [OSError("two")])])
+
+
+async def must_not_try_again(ctx):
+    CALLS.append("nursery")
+    raise ExceptionGroup("in a nursery", [KeyError("one"), NonRetryableError("never")])
+
+
+def needs_a_number(ctx, n: int):
+    return n
+
+
+def has_a_default(ctx, n: int = 7):
+    return n
+
+
+async def not_a_number(ctx):
+    return float("nan")
+
+
+async def meets_failures(ctx):
+    told = []
+    for name in ("exits", "fails_in_a_nursery", "needs_a_number", "not_a_number"):
+        try:
+            await ctx.call_activity(name)
+        except TaskFailedError as error:
+            causes = [cause for cause in ("KeyError", "OSError") if error.is_caused_by(cause)]
+            told.append([error.details.error_type, error.details.error_message.partition(":")[0], *causes])
+    return [*told, await ctx.call_activity(has_a_default)]
+
+
+def meets_failures_generator(ctx):
+    told = []
+    for name in ("exits", "fails_in_a_nursery", "needs_a_number", "not_a_number"):
+        try:
+            yield ctx.call_activity(name)
+        except TaskFailedError as error:
+            causes = [cause for cause in ("KeyError", "OSError") if error.is_caused_by(cause)]
+            told.append([error.details.error_type, error.details.error_message.partition(":")[0], *causes])
+    return [*told, (yield ctx.call_activity(has_a_default))]
+
+
+async def needs_an_input(ctx, n: int):
+    return n
+
+
+def needs_an_input_generator(ctx, n: int):
+    yield ctx.sleep(0)
+    return n
 
 
 # -- combinations ---------------------------------------------------------------------------------------------------
@@ -404,9 +540,16 @@ async def forgets_its_patch(ctx):
 
 
 ORCHESTRATORS = [
-    tells_itself, tells_itself_generator, parent_of_teller, draws, draws_generator, logs, logs_generator,
-    passes_metadata, passes_metadata_generator, reads_metadata, metadata_over_generations, looks_like_an_envelope,
-    cleans_up, cleans_up_generator, books, books_generator, saga_in_a_timeout, sends, sends_generator, listens,
-    detaches, detaches_generator, detached, retries, retries_generator, gives_up, races, races_generator,
+    tells_itself, tells_itself_generator, parent_of_teller, parent_of_teller_generator, draws, draws_generator, logs,
+    logs_generator, passes_metadata, passes_metadata_generator, reads_metadata, reads_metadata_generator,
+    metadata_over_generations, metadata_over_generations_generator, values_over_generations,
+    values_over_generations_generator, looks_like_an_envelope, looks_like_an_envelope_generator, cleans_up,
+    cleans_up_generator, books, books_generator, waits_in_a_saga, waits_in_a_saga_generator, saga_in_a_timeout, sends,
+    sends_generator, listens, detaches, detaches_generator, detached, retries, retries_generator, gives_up,
+    gives_up_generator, retries_once, retries_once_generator, meets_failures, meets_failures_generator,
+    needs_an_input, needs_an_input_generator, races, races_generator,
 ]  # fmt: skip
-ACTIVITIES = [echo, echo_async, sees, note, refuses, flaky, hopeless]
+ACTIVITIES = [
+    echo, echo_async, sees, note, refuses, flaky, hopeless, exits, fails_in_a_nursery, must_not_try_again,
+    needs_a_number, has_a_default, not_a_number,
+]  # fmt: skip

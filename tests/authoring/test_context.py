@@ -25,10 +25,11 @@ async def test_an_orchestration_knows_itself(road, flow):
     assert await road.output(flow, instance_id=instance_id) == [flow.__name__, instance_id, None, False, None, True]
 
 
-async def test_a_child_knows_its_parent(road):
+@pytest.mark.parametrize("flow", [flows.parent_of_teller, flows.parent_of_teller_generator])
+async def test_a_child_knows_its_parent(road, flow):
     await road.open(*EVERYTHING)
     instance_id = road.new_id()
-    told = await road.output(flows.parent_of_teller, instance_id=instance_id)
+    told = await road.output(flow, instance_id=instance_id)
     assert told[2] == instance_id
 
 
@@ -73,22 +74,33 @@ async def test_metadata_reaches_activities_and_children(road, flow):
     assert own == {"tenant": "blue", "tracestate": "acme=1"}
 
 
-async def test_metadata_survives_continue_as_new_when_asked(road):
+@pytest.mark.parametrize("flow", [flows.metadata_over_generations, flows.metadata_over_generations_generator])
+async def test_metadata_survives_continue_as_new_when_asked(road, flow):
     await road.open(*EVERYTHING)
-    assert await road.output(flows.metadata_over_generations, 0) == {}
+    assert await road.output(flow, 0) == {}
 
 
-async def test_metadata_from_the_client(road):
+@pytest.mark.parametrize("flow", [flows.values_over_generations, flows.values_over_generations_generator])
+async def test_each_generation_draws_values_of_its_own_and_counts_its_own_history(road, flow):
     await road.open(*EVERYTHING)
-    state = await road.end(flows.reads_metadata, "x", metadata={"tenant": "green"})
+    guids, numbers, events = zip(*await road.output(flow, []), strict=True)
+    assert len({*guids}) == len({*numbers}) == 3
+    assert len({*events}) == 1
+
+
+@pytest.mark.parametrize("flow", [flows.reads_metadata, flows.reads_metadata_generator])
+async def test_metadata_from_the_client(road, flow):
+    await road.open(*EVERYTHING)
+    state = await road.end(flow, "x", metadata={"tenant": "green"})
     assert state.get_output() == ["x", "green", "green"]
     assert state.get_input() == "x"
 
 
-async def test_an_input_that_looks_like_an_envelope_survives(road):
+@pytest.mark.parametrize("flow", [flows.looks_like_an_envelope, flows.looks_like_an_envelope_generator])
+async def test_an_input_that_looks_like_an_envelope_survives(road, flow):
     await road.open(*EVERYTHING)
     value = {"$trio_durable": {"metadata": {"a": "b"}}, "input": [1]}
-    assert await road.output(flows.looks_like_an_envelope, value) == [value, value, {}]
+    assert await road.output(flow, value) == [value, value, {}]
 
 
 async def test_cleanups_run_last_in_first_out(road, caplog):
@@ -143,7 +155,18 @@ async def test_a_compensation_that_fails_keeps_no_other_from_running(road, flow)
     assert caught.value.is_caused_by("ValueError")
 
 
-async def test_a_saga_that_is_cancelled_is_undone(road):
+@pytest.mark.parametrize("flow", [flows.waits_in_a_saga, flows.waits_in_a_saga_generator])
+async def test_a_saga_of_a_cancelled_orchestration_is_undone_to_its_end(road, flow):
+    await road.open(*EVERYTHING)
+    instance_id = await road.client.schedule_new_orchestration(flow, instance_id=road.new_id())
+    await _listening(road, instance_id)
+    await road.client.cancel_orchestration(instance_id)
+    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    assert state.runtime_status is OrchestrationStatus.CANCELED
+    assert flows.CALLS == ["undo last", "undo first"]
+
+
+async def test_a_saga_in_a_scope_that_is_cancelled_is_undone(road):
     await road.open(*EVERYTHING)
     assert await road.output(flows.saga_in_a_timeout) is True
     assert flows.CALLS == ["undone"]
@@ -178,25 +201,62 @@ async def test_retries_with_jitter(road, flow):
     assert flows.CALLS == ["1", "2", "3"]
 
 
+@pytest.mark.parametrize("flow", [flows.gives_up, flows.gives_up_generator])
 @pytest.mark.parametrize(("how", "calls"), [("type", 1), ("handle", 1), ("attempts", 3)])
-async def test_retries_end(road, how, calls):
+async def test_retries_end(road, how, calls, flow):
     await road.open(*EVERYTHING)
-    state = await road.end(flows.gives_up, how)
+    state = await road.end(flow, how)
     assert state.runtime_status is OrchestrationStatus.FAILED
     assert len(flows.CALLS) == calls
+
+
+@pytest.mark.parametrize("flow", [flows.retries_once, flows.retries_once_generator])
+@pytest.mark.parametrize(("activity", "calls"), [(flows.fails_in_a_nursery, 4), (flows.must_not_try_again, 1)])
+async def test_a_group_is_tried_again_unless_it_holds_what_must_not_be(road, activity, calls, flow):
+    await road.open(*EVERYTHING)
+    state = await road.end(flow, activity.__name__)
+    assert state.failure_details.error_type == "trio_durable.TaskFailedError"
+    assert len(flows.CALLS) == calls
+
+
+@pytest.mark.parametrize("flow", [flows.meets_failures, flows.meets_failures_generator])
+async def test_whatever_an_activity_raises_the_orchestration_is_told_and_the_worker_goes_on(road, flow):
+    await road.open(*EVERYTHING)
+    assert await road.output(flow) == [
+        ["SystemExit", "wrong usage"],
+        ["ExceptionGroup", "in a nursery (2 sub-exceptions)", "KeyError", "OSError"],
+        ["trio_durable.PayloadError", "the input of activity 'needs_a_number'"],
+        ["trio_durable.PayloadError", "the result of activity 'not_a_number'"],
+        7,
+    ]
+    assert flows.CALLS == ["exits", "nursery"]
+
+
+@pytest.mark.parametrize("flow", [flows.needs_an_input, flows.needs_an_input_generator])
+async def test_an_input_that_is_missing_is_a_mistake(road, flow):
+    await road.open(*EVERYTHING)
+    state = await road.end(flow)
+    assert state.failure_details.error_type == "trio_durable.PayloadError"
+    assert "expected int, and none was given" in state.failure_details.error_message
+    assert await road.output(flow, 0) == 0
 
 
 @pytest.mark.parametrize("flow", [flows.races, flows.races_generator])
 async def test_combinations(road, flow):
     await road.open(*EVERYTHING)
     instance_id = await road.client.schedule_new_orchestration(flow, instance_id=road.new_id())
-    with trio.fail_after(20):
-        while True:
-            state = await road.client.get_orchestration_state(instance_id)
-            if state is not None and state.get_custom_status() == "listening":
-                break
-            await trio.sleep(0.01)
+    await _listening(road, instance_id)
     await road.client.raise_orchestration_event(instance_id, "mine", data="yours")
     state = await road.client.wait_for_orchestration_completion(instance_id, timeout=20)
     state.raise_if_failed()
     assert state.get_output() == [1, "", 1, "TaskFailedError", True, "yours"]
+
+
+async def _listening(road, instance_id):
+    """Until the orchestration says that it has come to where it waits."""
+    with trio.fail_after(20):
+        while True:
+            state = await road.client.get_orchestration_state(instance_id)
+            if state is not None and state.get_custom_status() == "listening":
+                return
+            await trio.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import timedelta
 
 import pytest
@@ -16,8 +17,9 @@ from trio_durable._core.actions import CompleteOrchestration, CreateDetached, Sc
 from trio_durable._core.envelope import seal, unseal
 from trio_durable._core.events import Status
 from trio_durable._core.instance import Instance
-from trio_durable._core.replay import OrchestratorMissing, Replay
+from trio_durable._core.replay import CANCEL_EVENT, OrchestratorMissing, Replay
 from trio_durable._core.rerun import RerunError, rerun
+from trio_durable._durable.context import drive_generator
 
 
 class Plain:
@@ -194,6 +196,110 @@ def test_compensations_run_one_after_another_in_reverse(script):
     assert failure.error_type == "trio_durable.CompensationError"
     assert failure.inner.error_type == "trio_durable.TaskFailedError"
     assert "do_undo" in failure.error_message
+
+
+def cancels():
+    return ev.EventRaised(-1, 0, CANCEL_EVENT, None)
+
+
+def undoes(ctx):
+    saga = ctx.saga()
+    saga.compensate("undo a")
+    saga.compensate("undo b")
+    try:
+        yield ctx.wait_for_external_event("never")
+    except BaseException:
+        yield saga.undo()
+        raise
+
+
+def tidies(ctx):
+    ctx.add_cleanup(ctx.call_activity, "undo a")
+    ctx.add_cleanup(ctx.call_activity, "undo b")
+    try:
+        yield ctx.wait_for_external_event("never")
+    finally:
+        yield ctx.run_cleanups()
+
+
+async def undoes_by_hand(ctx):
+    saga = ctx.saga()
+    saga.compensate("undo a")
+    saga.compensate("undo b")
+    try:
+        await ctx.wait_for_external_event("never")
+    finally:
+        await saga.undo()
+
+
+@pytest.mark.parametrize("flow", [undoes, tidies, undoes_by_hand])
+def test_what_a_cancelled_generator_undoes_is_done_to_its_end(script, flow):
+    async def main(replay):
+        result = flow(context(replay))
+        return await (result if inspect.iscoroutine(result) else drive_generator(result))
+
+    play = script(main)
+    play.start()
+    assert [action.name for action in play.turn(cancels()).actions] == ["undo b"]
+    assert [action.name for action in play.turn(play.done(2)).actions] == ["undo a"]
+    (end,) = play.turn(play.done(3)).actions
+    assert end.status is Status.CANCELED
+
+
+def test_a_timeout_gives_up_what_it_waited_for_if_asked_to(script):
+    async def main(replay):
+        ctx = context(replay)
+        told = []
+
+        async def waits():
+            try:
+                await ctx.wait_for_external_event("never")
+            finally:
+                told.append("given up")
+
+        for cancel in (False, True):
+            with pytest.raises(TimeoutError, match=r"within 5 s"):
+                await ctx.with_timeout(ctx.wait_for_external_event("go"), 5, cancel_losers=cancel)
+        with pytest.raises(TimeoutError):
+            await ctx.with_timeout(waits(), timedelta(seconds=5), cancel_losers=True)
+        await ctx.call_activity("one")
+        kept, mine = await ctx.wait_for_external_event("other"), ctx.wait_for_external_event("go")
+        return f"{told} {kept} {await mine}"
+
+    play = script(main)
+    play.start()
+    for timer in (2, 4, 6):
+        play.turn(play.fired(timer), seconds=5)
+    play.turn(play.done(7))
+    play.turn(play.raised("other", "-"))
+    # The first wait was kept and takes the first event; the second one was given up and takes none.
+    play.turn(play.raised("go", "first"))
+    play.turn(play.raised("go", "second"))
+    assert play.completion.result == "['given up'] - second"
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda ctx: ctx.create_timer(5), "fire_at is a timedelta from now or a datetime, got 5"),
+        (lambda ctx: ctx.sleep("5"), "a delay is a number of seconds or a timedelta, got '5'"),
+        (lambda ctx: ctx.sleep(True), "a delay is a number"),
+        (lambda ctx: ctx.wait_for_external_event(None), "an external event has a name, got None"),
+        (lambda ctx: ctx.send_event("i", 5), "an external event has a name, got 5"),
+        (lambda ctx: ctx.schedule_new_orchestration("other", start_at="now"), "start_at is a timedelta"),
+    ],
+)
+def test_wrong_arguments_are_named(script, call, error):
+    async def main(replay):
+        with pytest.raises(TypeError, match=error):
+            call(context(replay))
+        await context(replay).sleep(float("-inf"))
+        return "went on"
+
+    play = script(main)
+    play.start()
+    play.turn(play.fired(1))
+    assert play.completion.result == "went on"
 
 
 def test_a_terminated_saga_undoes_nothing(script):

@@ -88,7 +88,7 @@ async def draws(ctx):
     values = []
     for _ in range(3):
         values += [str(uuid.uuid4()), str(ctx.uuid4()), random.random(), ctx.random().random(), randint(0, 10**12)]
-        values += [random.choice(range(10**12))]
+        values += [random.choice(range(10**12)), str(uuid.uuid4()), str(ctx.uuid4()), ctx.random().random()]
         await ctx.call_activity(echo, input=1)
     return values
 

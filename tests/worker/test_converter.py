@@ -120,5 +120,41 @@ def test_a_type_that_json_cannot_become_says_so():
     assert decode(CONVERTER, '{"a":1}', object) == {"a": 1}
 
 
-def test_numbers_that_json_lacks_become_null_rather_than_invalid_text():
-    assert encode(CONVERTER, math.nan) == "null"
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("around", [lambda x: x, lambda x: [None, x], lambda x: {"a": {"b": x}}, lambda x: Holder(x)])
+def test_what_json_has_no_word_for_is_refused_and_not_changed(number, around):
+    with pytest.raises(PayloadError, match=r"JSON has no -?(nan|inf)"):
+        encode(CONVERTER, around(number))
+
+
+@dataclass
+class Holder:
+    value: float | None
+
+
+def test_none_beside_numbers_is_no_mistake():
+    assert encode(CONVERTER, [None, 1.5, Holder(None), "NaN", "null"]) == '[null,1.5,{"value":null},"NaN","null"]'
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ({1: "a"}, dict[int, str]),
+        ({1.5: "a"}, dict[float, str]),
+        ({Colour.RED: 1}, dict[Colour, int]),
+        ({uuid.UUID(int=1): 1}, dict[uuid.UUID, int]),
+        ({datetime(2030, 1, 1, tzinfo=UTC): 1}, dict[datetime, int]),
+        ({"1": "a"}, dict[str, str]),
+    ],
+)
+def test_keys_that_are_no_text_come_back_as_what_they_were(value, hint):
+    assert decode(CONVERTER, encode(CONVERTER, value), hint) == value
+
+
+def test_what_was_not_awaited_is_named():
+    class Future:
+        def __await__(self):
+            yield
+
+    with pytest.raises(PayloadError, match="not awaited; put `await`"):
+        encode(CONVERTER, {"price": Future()})

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from trio_durable._errors import NonRetryableError, _FailedError
 
 __all__ = ["FailureDetails"]
 
-#: Causes beyond this many are dropped: a chain longer than any reader follows, and short of every decoder's depth
-#: limit.
+#: Causes beyond this many are dropped: a chain longer than any reader follows.
 MAX_CAUSES = 16
+
+#: The same with those that came over the wire, one more for each orchestration on the way: short of every decoder's
+#: depth limit.
+MAX_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +40,55 @@ class FailureDetails:
         prints it.
 
         A failure that already came over the wire keeps its own details as the cause, so that type names survive
-        activity -> orchestration -> parent -> client.
+        activity -> orchestration -> parent -> client.  What an exception group holds counts as its causes, one after
+        the other: a failure has room for one cause.
         """
-        chain: list[BaseException] = []
-        link: BaseException | None = error
-        while link is not None and len(chain) < MAX_CAUSES and not any(link is seen for seen in chain):
-            chain.append(link)
-            if isinstance(link, _FailedError):
+        chain: list[FailureDetails] = []
+        for count, link in enumerate(_causes(error)):
+            if count == MAX_CAUSES or len(chain) >= MAX_LENGTH:
                 break
-            link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-        details: FailureDetails | None = None
-        for link in reversed(chain):
-            inner = link.details if isinstance(link, _FailedError) else details
-            details = cls(
-                error_type=type_name(link),
-                error_message=str(link),
-                stack_trace="".join(traceback.format_exception(type(link), link, link.__traceback__, chain=False)),
-                inner=inner,
-                non_retriable=(non_retriable or isinstance(error, NonRetryableError)) if link is error else False,
+            chain.append(
+                cls(
+                    error_type=type_name(link),
+                    error_message=str(link),
+                    stack_trace="".join(traceback.format_exception(type(link), link, link.__traceback__, chain=False)),
+                    non_retriable=(non_retriable or _forbids_retries(error)) if link is error else False,
+                )
             )
+            remote = link.details if isinstance(link, _FailedError) else None
+            while remote is not None:
+                chain.append(remote)
+                remote = remote.inner
+        details: FailureDetails | None = None
+        for each in reversed(chain[:MAX_LENGTH]):
+            details = replace(each, inner=details)
         assert details is not None
         return details
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and everything behind it, each once: first what a group holds, then what Python prints as the cause."""
+    seen: set[int] = set()
+    ahead = [error]
+    while ahead:
+        link = ahead.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        if isinstance(link, _FailedError):
+            continue  # its causes are data
+        cause = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        if cause is not None:
+            ahead.append(cause)
+        if isinstance(link, BaseExceptionGroup):
+            ahead.extend(reversed(link.exceptions))
+
+
+def _forbids_retries(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(NonRetryableError) is not None
+    return isinstance(error, NonRetryableError)
 
 
 def type_name(error: BaseException) -> str:

@@ -472,17 +472,19 @@ class Replay:
 
     # -- what code asks for ---------------------------------------------------------------------------------------
 
-    def future(self, label: str) -> DurableFuture[Any]:
+    def future(self, label: str, kind: type[DurableFuture[Any]] = DurableFuture) -> DurableFuture[Any]:
         """A pending future of this instance."""
         self._serial += 1
-        return DurableFuture(label, self._serial)
+        return kind(label, self._serial)
 
-    def spawn(self, coro: Coroutine[Any, Any, Any], name: str) -> DurableFuture[Any]:
+    def spawn(
+        self, coro: Coroutine[Any, Any, Any], name: str, kind: type[DurableFuture[Any]] = DurableFuture
+    ) -> DurableFuture[Any]:
         """Run `coro` as a task of the orchestration; a future of its outcome.
 
         It is cancelled when the last wait for that future is, and from the start in a cancelled scope.
         """
-        future = self.future(f"task {name}")
+        future = self.future(f"task {name}", kind)
         scope = CancelScope.under(self.scheduler.root)
         if self._is_cancelled():
             scope._cancel(CancelReason("explicit", None, "the task was started in a cancelled scope"))

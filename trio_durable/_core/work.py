@@ -5,9 +5,9 @@ Each is paused when nobody is interested in its future any more (rule 3 of futur
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trio_durable._core.actions import Action
 from trio_durable._core.events import (
@@ -24,12 +24,15 @@ from trio_durable._core.futures import DurableFuture
 from trio_durable._core.retry import RetryPolicy
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.signals import CancelReason
+from trio_durable._core.tasks import Waitable
 from trio_durable._errors import TaskFailedError
 
 if TYPE_CHECKING:
     from trio_durable._core.replay import Replay
 
-__all__ = ["Attempts", "SpawnedTask", "Wait"]
+__all__ = ["Attempts", "ShieldedFuture", "SpawnedTask", "Wait"]
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +67,20 @@ class SpawnedTask:
 
     def resume(self) -> None:
         pass
+
+
+class ShieldedFuture(DurableFuture[T]):
+    """The outcome of what has to be done in a cancelled scope, too: the wait for it is not cancelled.
+
+    Generator orchestrators have no shielded scopes, and may nevertheless tidy up when they are cancelled.
+    """
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Waitable, Any, T]:
+        with CancelScope(shield=True):
+            yield from super().__await__()
+        return self.get_result()
 
 
 class Attempts:

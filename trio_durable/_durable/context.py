@@ -264,10 +264,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         an instance that runs, nothing is started and nothing is reported: that is what "nobody waits" means.
         start_at: not before then (a naive datetime means UTC), or so long after now.
         """
-        if isinstance(start_at, timedelta):
-            begin: int | None = self._replay.now + clock.from_timedelta(start_at)
-        else:
-            begin = None if start_at is None else clock.from_datetime(start_at)
+        begin = None if start_at is None else self._moment(start_at, "start_at")
         return self._replay.start_detached(
             self._payloads.name_of(orchestrator),
             self._sealed("detached orchestration", orchestrator, input, metadata),
@@ -282,9 +279,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
 
     def create_timer(self, fire_at: timedelta | datetime) -> DurableFuture[None]:
         """A durable timer: after a timedelta from now, or at a datetime (naive ones mean UTC)."""
-        if isinstance(fire_at, timedelta):
-            return self._replay.create_timer(self._replay.now + clock.from_timedelta(fire_at))
-        return self._replay.create_timer(clock.from_datetime(fire_at))
+        return self._replay.create_timer(self._moment(fire_at, "fire_at"))
 
     @overload
     def wait_for_external_event(
@@ -302,6 +297,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         timeout: seconds, a timedelta, or a datetime (a naive one means UTC); when it passes the future fails with
         TimeoutError.  None waits for ever.  data_type: what the data is decoded to.
         """
+        _check_event_name(name)
         if isinstance(timeout, datetime):
             limit: int | None = max(clock.from_datetime(timeout) - self._replay.now, 0)
         else:
@@ -316,6 +312,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         Fails with TaskFailedError, caused by NotFoundError, if there is no such instance and the sidecar says so.
         Like every activity it may be repeated after a crash: then the event arrives twice.
         """
+        _check_event_name(event_name)
         payload = self._payloads.encode(data)
         return self._replay.call_activity(
             SEND_EVENT,
@@ -360,6 +357,13 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
+    def _moment(self, when: timedelta | datetime, argument: str) -> int:
+        if isinstance(when, timedelta):
+            return self._replay.now + clock.from_timedelta(when)
+        if isinstance(when, datetime):
+            return clock.from_datetime(when)
+        raise TypeError(f"{argument} is a timedelta from now or a datetime, got {when!r}")
+
     def _sealed(
         self, what: str, function: Callable[..., Any] | str, value: object, metadata: Mapping[str, str] | None
     ) -> str | None:
@@ -377,6 +381,11 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
 
 def _router(app_id: str | None) -> Router | None:
     return None if app_id is None else Router(target_app_id=app_id)
+
+
+def _check_event_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"an external event has a name, got {name!r}")
 
 
 async def drive_generator(generator: Generator[Any, Any, Any]) -> Any:

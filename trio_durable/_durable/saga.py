@@ -15,7 +15,14 @@ The rules:
 4. When the body comes to its end nothing runs, and when the instance is terminated or disposed of nothing does either:
    then none of its code runs.
 
-A generator orchestrator has no `async with`: there `yield saga.undo()` in an `except` block does the same.
+A generator orchestrator has no `async with`; this does the same there:
+
+    saga = ctx.saga()
+    try:
+        ...
+    except BaseException:  # a cancellation is no Exception
+        yield saga.undo()
+        raise
 """
 
 from __future__ import annotations
@@ -79,7 +86,8 @@ class Saga:
     def undo(self) -> DurableFuture[None]:
         """Run the compensations now, the last registered first; for generators: `yield saga.undo()`.
 
-        Fails with CompensationError if any of them failed.  What has been undone is forgotten.
+        Fails with CompensationError if any of them failed.  What has been undone is forgotten.  The wait for it is not
+        cancelled: they run to their end in a cancelled orchestration, too.
         """
         return self._context._start(self._run_and_raise(), "saga")
 

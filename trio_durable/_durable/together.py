@@ -12,6 +12,7 @@ from trio_durable._core.futures import DurableFuture, combine
 from trio_durable._core.futures import when_all as _when_all
 from trio_durable._core.futures import when_any as _when_any
 from trio_durable._core.replay import Replay
+from trio_durable._core.work import ShieldedFuture
 
 __all__ = ["Together", "nanoseconds"]
 
@@ -84,13 +85,21 @@ class Together:
             combined.complete([])
         return combined
 
-    def with_timeout(self, awaitable: Awaitable[T], timeout: float | timedelta) -> DurableFuture[T]:
-        """The result of `awaitable`; fails with TimeoutError when `timeout` (seconds or a timedelta) passes first."""
+    def with_timeout(
+        self, awaitable: Awaitable[T], timeout: float | timedelta, *, cancel_losers: bool = False
+    ) -> DurableFuture[T]:
+        """The result of `awaitable`; fails with TimeoutError when `timeout` (seconds or a timedelta) passes first.
+
+        cancel_losers: give `awaitable` up then, as in `when_any`; otherwise it goes on, and may be awaited later.
+        """
         future = self._future(awaitable)
 
         def settle(combined: DurableFuture[T], member: DurableFuture[Any]) -> None:
             if member is not future:
-                combined.fail(TimeoutError(f"{future!r} had no outcome within {timeout}"))
+                unit = "" if isinstance(timeout, timedelta) else " s"
+                combined.fail(TimeoutError(f"{future!r} had no outcome within {timeout}{unit}"))
+                if cancel_losers:
+                    future.cancel()
             elif member.is_failed:
                 combined.fail(cast(BaseException, member.get_exception()))
             else:
@@ -99,7 +108,8 @@ class Together:
         return combine("with_timeout", [future, self.sleep(timeout)], settle)
 
     def _start(self, coro: Coroutine[Any, Any, T], name: str) -> DurableFuture[T]:
-        return self._replay.spawn(coro, name)
+        """Run what brings things in order: a cancellation does not keep anybody from waiting for its end."""
+        return self._replay.spawn(coro, name, ShieldedFuture)
 
     def _future(self, awaitable: Awaitable[T]) -> DurableFuture[T]:
         if isinstance(awaitable, DurableFuture):
@@ -116,9 +126,14 @@ def _outcome(future: DurableFuture[Any]) -> Any:
 
 
 def nanoseconds(delay: float | timedelta) -> int:
+    """`delay` in whole microseconds, as nanoseconds; raises TypeError or ValueError for what is no delay."""
     if isinstance(delay, timedelta):
         return clock.from_timedelta(delay)
+    if isinstance(delay, bool) or not isinstance(delay, int | float):
+        raise TypeError(f"a delay is a number of seconds or a timedelta, got {delay!r}")
     if delay != delay:
         raise ValueError("a delay must be a number of seconds, got NaN")
-    # An endless delay is a timer that never fires.
-    return clock.FOREVER if delay == float("inf") else round(delay * 1_000_000) * 1000
+    if delay in (float("inf"), float("-inf")):
+        # An endless delay is a timer that never fires; its opposite is over at once.
+        return clock.FOREVER if delay > 0 else 0
+    return round(delay * 1_000_000) * 1000

@@ -25,7 +25,8 @@ from trio_durable._errors import NotFoundError, NotRegisteredError, PayloadError
 from trio_durable._rpc import GRPCError, RpcStatus
 from trio_durable._wire import calls
 from trio_durable._wire.requests import Activity, ActivityResult
-from trio_durable._worker.registry import Registry, takes_input, value_hint
+from trio_durable._worker.inputs import Input
+from trio_durable._worker.registry import Registry
 
 __all__ = ["ActivityContext", "ActivityRunner"]
 
@@ -73,7 +74,7 @@ class ActivityRunner:
         self._converter = converter
         self._limit = trio.CapacityLimiter(limit)
         self._threads = trio.CapacityLimiter(limit)
-        self._inputs: dict[str, tuple[bool, Any]] = {}
+        self._inputs: dict[str, Input] = {}
         self._attempts: OrderedDict[str, dict[int, None]] = OrderedDict()
         self._stub: Any = None
 
@@ -96,7 +97,9 @@ class ActivityRunner:
         outcome = ActivityResult(activity.instance_id, activity.task_id, completion_token=completion_token)
         try:
             outcome.result = await self._call(activity)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # SystemExit is how plain programs, command-line parsers among them, give up: it ends the activity, and not
+            # a worker that others rely on.
             failure = outcome.failure = FailureDetails.from_exception(error)
             # The stack travels with the failure; here it is for those who look closely.
             logger.warning(
@@ -138,13 +141,10 @@ class ActivityRunner:
                 for each in activity.propagated
             ),
         )
-        arguments: tuple[Any, ...] = (context,)
-        takes, hint = self._input_of(activity.name, function)
-        if takes:
-            try:
-                arguments = (context, _converter.decode(self._converter, payload, hint))
-            except PayloadError as error:
-                raise PayloadError(f"the input of activity {activity.name!r}: {error}") from error
+        taken = self._inputs.get(activity.name)
+        if taken is None:  # looked up at the first call and kept
+            taken = self._inputs[activity.name] = Input.of(function)
+        arguments = taken.arguments(context, payload, self._converter, f"activity {activity.name!r}")
         result = await self._invoke(function, arguments)
         try:
             return _converter.encode(self._converter, result)
@@ -173,13 +173,6 @@ class ActivityRunner:
             if error.status is RpcStatus.NOT_FOUND or "no such instance" in said:
                 raise NotFoundError(f"there is no orchestration instance {instance_id!r}: {said}") from error
             raise SidecarError(f"the event {wanted['name']!r} could not be sent to {instance_id!r}: {said}") from error
-
-    def _input_of(self, name: str, function: Callable[..., Any]) -> tuple[bool, Any]:
-        """Whether `function` takes an input, and its type hint; looked up at the first call and kept."""
-        known = self._inputs.get(name)
-        if known is None:
-            known = self._inputs[name] = takes_input(function), value_hint(function)
-        return known
 
     async def _invoke(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         if _is_async(function):

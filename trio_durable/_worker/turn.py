@@ -29,7 +29,8 @@ from trio_durable._durable.vocabulary import TRIO
 from trio_durable._errors import NotRegisteredError, PayloadError
 from trio_durable._wire.requests import Turn, TurnResult
 from trio_durable._wire.work import EncodedEvents
-from trio_durable._worker.registry import Registered, Registry, result_hint, takes_input, value_hint
+from trio_durable._worker.inputs import Input
+from trio_durable._worker.registry import Registered, Registry, result_hint
 
 __all__ = ["TurnRunner"]
 
@@ -38,16 +39,16 @@ class _Payloads:
     """The converter and the registry as the orchestration context needs them."""
 
     def __init__(self, registry: Registry, converter: Any) -> None:
-        self._converter = converter
+        self.converter = converter
         self.name_of = registry.name_of
         self.is_activity = registry.is_activity
         self.result_type = result_hint
 
     def encode(self, value: object) -> str | None:
-        return _converter.encode(self._converter, value)
+        return _converter.encode(self.converter, value)
 
     def decode(self, payload: str | None, wanted: Any = None) -> Any:
-        return _converter.decode(self._converter, payload, wanted)
+        return _converter.decode(self.converter, payload, wanted)
 
 
 class TurnRunner:
@@ -147,13 +148,8 @@ class TurnRunner:
         registered: Registered[Callable[..., Any]],
         payload: str | None,
     ) -> str | None:
-        arguments: tuple[Any, ...] = (context,)
-        if takes_input(function):
-            try:
-                arguments = (context, self._payloads.decode(payload, value_hint(function)))
-            except PayloadError as error:
-                raise PayloadError(f"the input of orchestration {registered.name!r}: {error}") from error
-        result = function(*arguments)
+        whose = f"orchestration {registered.name!r}"
+        result = function(*Input.of(function).arguments(context, payload, self._payloads.converter, whose))
         if inspect.iscoroutine(result):
             result = await result
         elif inspect.isgenerator(result):
