@@ -72,11 +72,13 @@ class BlockingClient:
     wait_for_orchestration_start = _blocking(Client.wait_for_orchestration_start)
     wait_for_orchestration_completion = _blocking(Client.wait_for_orchestration_completion)
     get_orchestration_history = _blocking(Client.get_orchestration_history)
+    cancel_orchestration = _blocking(Client.cancel_orchestration)
     raise_orchestration_event = _blocking(Client.raise_orchestration_event)
     terminate_orchestration = _blocking(Client.terminate_orchestration)
     suspend_orchestration = _blocking(Client.suspend_orchestration)
     resume_orchestration = _blocking(Client.resume_orchestration)
     purge_orchestration = _blocking(Client.purge_orchestration)
+    purge_orchestrations_by = _blocking(Client.purge_orchestrations_by)
     rerun_orchestration_from_event = _blocking(Client.rerun_orchestration_from_event)
 
     def list_instance_ids(self, *, page_size: int | None = None) -> list[str]:

@@ -93,3 +93,28 @@ async def test_an_instance_stays_with_its_app_when_the_sidecar_restarts(tmp_path
             state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
             assert state.get_output() == ["billing", "billing ran it"]
         nursery.cancel_scope.cancel()
+
+
+async def test_a_client_starts_and_steers_what_belongs_to_another_app():
+    async with open_sidecar() as sidecar, trio.open_nursery() as nursery:
+        for app in ("shop", "billing"):
+            await nursery.start(worker_of(sidecar, app).serve)
+        async with Client(sidecar.channel(app_id="shop")) as client:
+            there = await client.schedule_new_orchestration(waits, app_id="billing")
+            await client.wait_for_orchestration_start(there, timeout=20, app_id="billing")
+            await client.suspend_orchestration(there, app_id="billing")
+            await client.resume_orchestration(there, app_id="billing")
+            await client.raise_orchestration_event(there, "go", app_id="billing")
+            state = await client.wait_for_orchestration_completion(there, timeout=20, app_id="billing")
+            assert state.get_output() == ["billing", "billing ran it"]
+            again = await client.rerun_orchestration_from_event(there, 2, app_id="billing")
+            state = await client.wait_for_orchestration_completion(again, timeout=20)
+            assert state.get_output() == ["billing", "billing ran it"]
+            assert await client.purge_orchestration(there, app_id="billing") == 1
+            for end in (client.terminate_orchestration, client.cancel_orchestration):
+                other = await client.schedule_new_orchestration(waits, app_id="billing")
+                await client.wait_for_orchestration_start(other, timeout=20, app_id="billing")
+                await end(other, app_id="billing")
+                assert (await client.wait_for_orchestration_completion(other, timeout=20)).is_complete
+            assert await client.get_orchestration_state(there, app_id="billing") is None
+        nursery.cancel_scope.cancel()

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from tests.authoring import flows
-from trio_durable import BlockingClient, NotFoundError, OrchestrationStatus, Worker
+from trio_durable import BlockingClient, Client, NotFoundError, OrchestrationStatus, Worker
 from trio_durable.sidecar import open_sidecar
 
 
@@ -84,3 +84,10 @@ def test_a_channel_belongs_to_another_run():
         BlockingClient(object())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="needs an address"), Worker(object()).running():
         pass
+
+
+def test_it_has_every_method_of_the_client():
+    def public(cls):
+        return {name for name in vars(cls) if not name.startswith("_")}
+
+    assert public(BlockingClient) == public(Client)

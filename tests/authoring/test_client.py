@@ -14,6 +14,7 @@ from trio_durable import (
     Client,
     NotFoundError,
     OrchestrationStatus,
+    PayloadError,
     ReuseIdAction,
     ReuseIdPolicy,
     SidecarError,
@@ -181,20 +182,103 @@ async def test_a_long_poll_ends_with_its_scope(road):
     assert (await road.client.get_orchestration_state(instance_id)).get_output() == 0
 
 
+async def test_purging_by_a_filter(embedded):
+    await embedded.open(*EVERYTHING)
+    client = embedded.client
+    for number in range(3):
+        await embedded.end(doubles, number, instance_id=f"done {number}")
+    middle = (await client.get_orchestration_state("done 1")).created_at
+    running = await client.schedule_new_orchestration(waits, instance_id="running")
+    await client.wait_for_orchestration_start(running, timeout=20)
+    ended = await client.schedule_new_orchestration(waits, instance_id="ended")
+    await client.terminate_orchestration(ended)
+
+    async def left():
+        return [instance_id async for instance_id in client.list_instance_ids() if ":" not in instance_id]
+
+    assert await client.purge_orchestrations_by(created_time_to=middle) == 2, "the instance and its child"
+    assert await left() == ["done 1", "done 2", "ended", "running"]
+    assert await client.purge_orchestrations_by(runtime_status=[OrchestrationStatus.RUNNING]) == 0
+    assert await client.purge_orchestrations_by(runtime_status={OrchestrationStatus.TERMINATED}) == 1
+    assert await client.purge_orchestrations_by(created_time_from=middle, recursive=False) == 4
+    assert await left() == ["running"]
+
+
+@pytest.mark.interop
+async def test_a_sidecar_that_cannot_purge_by_a_filter_says_so(go_sidecar):
+    async with Client(go_sidecar) as client:
+        with pytest.raises(SidecarError):
+            await client.purge_orchestrations_by()
+
+
+async def test_a_rerun_may_name_the_child(embedded):
+    await embedded.open(*EVERYTHING)
+    state = await embedded.end(doubles, 1)
+    again = await embedded.client.rerun_orchestration_from_event(
+        state.instance_id, 3, new_instance_id=embedded.new_id(), new_child_instance_id="a child of my own"
+    )
+    assert (await embedded.client.wait_for_orchestration_completion(again, timeout=20)).get_output() == [1, 2, 3]
+    child = await embedded.client.get_orchestration_state("a child of my own")
+    assert (child.parent_instance_id, child.get_output()) == (again, 3)
+
+
+async def test_a_start_so_long_after_now(road):
+    await road.open(*EVERYTHING)
+    state = await road.end(doubles, 1, start_at=timedelta(seconds=0.2))
+    assert state.last_updated_at - state.created_at >= timedelta(seconds=0.15)
+
+
+BAD = [
+    (lambda c: c.schedule_new_orchestration("x", start_at="now"), TypeError, "start_at is a datetime or a timedelta"),
+    (lambda c: c.schedule_new_orchestration("x", metadata={1: "a"}), TypeError, "metadata maps strings to strings"),
+    (lambda c: c.schedule_new_orchestration("x", tags={"a": 1}), TypeError, "tags maps strings to strings"),
+    (lambda c: c.schedule_new_orchestration("x", instance_id="\ud800"), ValueError, "instance_id must be text"),
+    (lambda c: c.schedule_new_orchestration("x", instance_id=5), TypeError, "instance_id must be a string, got 5"),
+    (lambda c: c.schedule_new_orchestration("x", instance_id=""), ValueError, "instance_id must not be empty"),
+    (lambda c: c.schedule_new_orchestration("x", input=float("nan")), PayloadError, "JSON has no nan"),
+    (lambda c: c.schedule_new_orchestration("\udfff"), ValueError, "name must be text"),
+    (lambda c: c.schedule_new_orchestration(None), TypeError, "expected an orchestrator"),
+    (lambda c: c.raise_orchestration_event("i", None), TypeError, "event_name must be a string"),
+    (lambda c: c.raise_orchestration_event("i", "e", data=[float("inf")]), PayloadError, "JSON has no inf"),
+    (lambda c: c.purge_orchestration(None), TypeError, "instance_id must be a string"),
+    (lambda c: c.get_orchestration_state(""), ValueError, "instance_id must not be empty"),
+    (lambda c: c.wait_for_orchestration_completion("i", timeout=-1), ValueError, "timeout is a number of seconds"),
+    (lambda c: c.wait_for_orchestration_start("i", timeout=float("nan")), ValueError, "timeout is a number"),
+    (lambda c: c.rerun_orchestration_from_event("i", 1, new_instance_id=""), ValueError, "must not be empty"),
+    (lambda c: anext(c.list_instance_ids(page_size=0)), ValueError, "page_size must be at least 1"),
+    (lambda c: c.purge_orchestrations_by(created_time_to=5), TypeError, "created_time_to is a datetime"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "said"), BAD)
+async def test_what_makes_no_sense_is_refused_before_it_is_sent(embedded, call, error, said):
+    with pytest.raises(error, match=said):
+        await call(embedded.client)
+    assert [instance_id async for instance_id in embedded.client.list_instance_ids()] == []
+
+
+async def test_ids_and_names_may_be_any_text(road):
+    await road.open(*EVERYTHING)
+    for odd in ("a/b/../c", "\u00fc \u2603 \U0001f600", "a:0001", " ", "x" * 500):
+        instance_id = f"{road.new_id()} {odd}"
+        state = await road.end(doubles, 1, instance_id=instance_id)
+        assert (state.instance_id, state.get_output()) == (instance_id, [1, 2, 3])
+
+
 def test_the_environment_names_the_sidecar(monkeypatch):
     for name in ("DAPR_GRPC_ENDPOINT", "DAPR_GRPC_HOST", "DAPR_RUNTIME_HOST", "DAPR_GRPC_PORT", "DAPR_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    assert Client()._target == "127.0.0.1:4001"
+    assert Client()._door.target == "127.0.0.1:4001"
     monkeypatch.setenv("DAPR_GRPC_PORT", "50001")
-    assert Client()._target == "127.0.0.1:50001"
+    assert Client()._door.target == "127.0.0.1:50001"
     monkeypatch.setenv("DAPR_RUNTIME_HOST", "::1")
-    assert Client()._target == "[::1]:50001"
+    assert Client()._door.target == "[::1]:50001"
     monkeypatch.setenv("DAPR_GRPC_HOST", "sidecar")
-    assert Client()._target == "sidecar:50001"
+    assert Client()._door.target == "sidecar:50001"
     monkeypatch.setenv("DAPR_GRPC_ENDPOINT", "https://dapr.example")
-    assert Client()._target == "https://dapr.example"
-    assert Client("here:1")._target == "here:1"
+    assert Client()._door.target == "https://dapr.example"
+    assert Client("here:1")._door.target == "here:1"
     monkeypatch.setenv("DAPR_API_TOKEN", "secret")
-    assert Client()._channel_options == {"metadata": [("dapr-api-token", "secret")]}
+    assert Client()._door.options == {"metadata": [("dapr-api-token", "secret")]}
     given = Client(channel_options={"metadata": {"dapr-api-token": "mine", "a": "b"}})
-    assert given._channel_options == {"metadata": {"dapr-api-token": "mine", "a": "b"}}
+    assert given._door.options == {"metadata": {"dapr-api-token": "mine", "a": "b"}}

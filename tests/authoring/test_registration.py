@@ -22,11 +22,13 @@ def hello(ctx, name: str) -> str:
 async def test_decorators(embedded):
     worker = Worker(embedded.target)
     assert worker.orchestrator(name="async flow")(flow) is flow
-    assert worker.orchestrator()(flow_generator) is flow_generator
+    assert worker.orchestrator(flow_generator) is flow_generator
     assert worker.activity(name="greet")(hello) is hello
+    assert worker.activity(hello) is hello
     assert worker.orchestrator(name="versioned", version="1")(flow) is flow
+    assert worker.orchestrator()(flow) is flow
     await embedded.nursery.start(worker.serve)
-    for name in ("async flow", "flow_generator", "versioned"):
+    for name in ("async flow", "flow_generator", "versioned", "flow"):
         assert await embedded.output(name) == "Hello Ann"
 
 

@@ -128,7 +128,7 @@ async def test_the_first_signal_lets_activities_answer(start, number):
     async with trio.open_nursery() as nursery:
         from trio_durable import Worker
 
-        worker = Worker(client._target)  # the last turn is another worker's
+        worker = Worker(client._door.target)  # the last turn is another worker's
         from tests.worker.serve_script import gentle
 
         worker.add_orchestrator(gentle)

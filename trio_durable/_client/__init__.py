@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trio_durable._client.client import Client, ReuseIdAction, ReuseIdPolicy
+from trio_durable._client.client import Client
+from trio_durable._client.reuse import ReuseIdAction, ReuseIdPolicy
 from trio_durable._client.states import OrchestrationState
 from trio_durable._core.view import HistoryEvent
 

@@ -13,11 +13,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["seal", "unseal"]
+__all__ = ["checked", "seal", "unseal"]
 
 _HEAD = '{"$trio_durable":'
 _MIDDLE = ',"input":'
+
+
+def checked(metadata: Mapping[Any, Any], what: str = "metadata") -> dict[str, str]:
+    """A copy of `metadata`; raises TypeError if keys and values are not strings."""
+    for key, value in metadata.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError(f"{what} maps strings to strings, got {key!r}: {value!r}")
+    return dict(metadata)
 
 
 def seal(payload: str | None, metadata: Mapping[str, str]) -> str | None:

@@ -45,10 +45,12 @@ def rerun(
     now: int,
     input: str | None = None,
     overwrite_input: bool = False,
+    new_child_instance_id: str = "",
 ) -> Outcome:
     """The new instance's history, and what is to be asked for on its behalf.  Raises RerunError.
 
-    child_execution_id: what the execution ids of new children begin with.
+    child_execution_id: what the execution ids of new children begin with.  new_child_instance_id: the id of the child
+    that the event asked for, if it is not to be made as ever.
     """
     position = next(
         (at for at, event in enumerate(history) if isinstance(event, _FROM) and event.event_id == event_id), None
@@ -72,6 +74,8 @@ def rerun(
         elif isinstance(event, _FROM) and (CONFIRMS[type(event)].kind, event.event_id) not in answered:
             if event.event_id == event_id and overwrite_input and not isinstance(event, ev.TimerCreated):
                 event = replace(event, input=input)
+            if event.event_id == event_id and new_child_instance_id and isinstance(event, ev.ChildCreated):
+                event = replace(event, instance_id=new_child_instance_id)
             event = _again(outcome, event, started, instance_id, f"{child_execution_id}{event.event_id}", now)
         outcome.history.append(event)
     return outcome

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
+from trio_durable._core.envelope import checked
 from trio_durable._core.events import TraceContext
 from trio_durable._durable.identity import Identity
 
@@ -29,7 +29,7 @@ class Travel(Identity):
 
         It replaces what was set, or came with the input, before.  Raises TypeError if keys and values are not strings.
         """
-        self._metadata = _checked(metadata)
+        self._metadata = checked(metadata)
 
     def get_metadata(self) -> dict[str, str]:
         """What was set last, or came with the input; a copy."""
@@ -58,7 +58,7 @@ class Travel(Identity):
         return ",".join(filter(None, parts)) or None
 
     def _metadata_with(self, metadata: Mapping[str, str] | None) -> dict[str, str]:
-        return dict(self._metadata) if metadata is None else {**self._metadata, **_checked(metadata)}
+        return dict(self._metadata) if metadata is None else {**self._metadata, **checked(metadata)}
 
     def _outbound_trace(self) -> TraceContext | None:
         """The trace context of a detached orchestration, whose action has a field for it; None leaves it out."""
@@ -67,9 +67,3 @@ class Travel(Identity):
             return None
         return replace(inherited, trace_state=self.trace_state)
 
-
-def _checked(metadata: Mapping[Any, Any]) -> dict[str, str]:
-    for key, value in metadata.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"metadata maps strings to strings, got {key!r}: {value!r}")
-    return dict(metadata)

@@ -32,6 +32,7 @@ address, tls, failures.
 
 from __future__ import annotations
 
+import grpclib.client
 from grpclib import GRPCError
 from grpclib.const import Status as RpcStatus
 from trio_durable_proto import TaskHubSidecarServiceStub as Stub
@@ -41,12 +42,16 @@ from .calls import current_call
 from .channel import Channel, ClientStream
 from .dialer import Backoff
 from .environment import channel_settings, default_address
+from .failures import is_unknown_instance
 from .keepalive import Keepalive
 from .memory import MemoryChannel
 from .opening import open_channel
 from .raw import WorkStub
 from .server import Server, serve
 from .tls import client_tls, server_tls
+
+#: What workers and clients reach a sidecar by: an address, or a channel that is open.
+Target = str | grpclib.client.Channel | MemoryChannel
 
 __all__ = [
     "Address",
@@ -59,11 +64,13 @@ __all__ = [
     "RpcStatus",
     "Server",
     "Stub",
+    "Target",
     "WorkStub",
     "channel_settings",
     "client_tls",
     "current_call",
     "default_address",
+    "is_unknown_instance",
     "open_channel",
     "parse_address",
     "serve",

@@ -19,7 +19,7 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from h2.errors import ErrorCodes
 
-__all__ = ["StreamLost", "connect_failure", "copy_error", "reset_failure", "tls_failure"]
+__all__ = ["StreamLost", "connect_failure", "copy_error", "is_unknown_instance", "reset_failure", "tls_failure"]
 
 # A peer's RST_STREAM code and the status the caller sees (gRPC over HTTP/2, "Errors").  Codes that are not here are
 # UNAVAILABLE: the stream broke through no fault of the call, and durable clients retry exactly that status.
@@ -53,6 +53,11 @@ class StreamLost(StreamTerminatedError):
 def copy_error(error: GRPCError) -> GRPCError:
     """A copy of `error` to raise in another task."""
     return GRPCError(error.status, error.message, error.details)
+
+
+def is_unknown_instance(error: GRPCError) -> bool:
+    """Whether a sidecar says that there is no such instance; the Go one says it in words, under the status UNKNOWN."""
+    return error.status is Status.NOT_FOUND or "no such instance" in (error.message or "")
 
 
 def reset_failure(code: int | ErrorCodes | None, peer: str) -> StreamLost:

@@ -15,7 +15,14 @@ from trio_durable._wire.dialects import ReusePolicy, reuse_policy
 from trio_durable._wire.presence import chosen
 from trio_durable._wire.requests import ActivityResult, TurnResult, activity_result_from_pb, turn_result_from_pb
 from trio_durable._wire.splice import history_response
-from trio_durable._wire.states import CreateInstance, InstanceState, create_from_pb, state_to_pb
+from trio_durable._wire.states import (
+    CreateInstance,
+    InstanceState,
+    PurgeFilter,
+    create_from_pb,
+    purge_filter_from_pb,
+    state_to_pb,
+)
 
 __all__ = ["Calls", "MessageService"]
 
@@ -43,12 +50,21 @@ class Calls(Protocol):
 
     async def purge(self, instance_id: str, *, recursive: bool, force: bool) -> int: ...
 
+    async def purge_by(self, wanted: PurgeFilter, *, recursive: bool, force: bool) -> int: ...
+
     async def instance_ids(self, after: str | None, size: int | None) -> tuple[list[str], str | None]: ...
 
     async def history(self, instance_id: str) -> Iterable[bytes]: ...
 
     async def rerun(
-        self, source: str, event_id: int, new_instance_id: str, payload: str | None, *, overwrite: bool
+        self,
+        source: str,
+        event_id: int,
+        new_instance_id: str,
+        payload: str | None,
+        *,
+        overwrite: bool,
+        new_child_instance_id: str = "",
     ) -> str: ...
 
     def work(self, *, keeps_history: bool, wants_pings: bool) -> AsyncIterator[bytes]: ...
@@ -59,10 +75,6 @@ class Calls(Protocol):
 
     def invalid(self, text: str) -> Exception:
         """The error for a message that makes no sense."""
-        ...
-
-    def unimplemented(self, what: str) -> Exception:
-        """The error for what this sidecar does not do."""
         ...
 
 
@@ -117,9 +129,11 @@ class MessageService(pb.TaskHubSidecarServiceBase):
 
     async def purge_instances(self, purge_instances_request: pb.PurgeInstancesRequest) -> pb.PurgeInstancesResponse:
         request = purge_instances_request
+        options = {"recursive": request.recursive, "force": bool(request.force)}
         if chosen(request, "request") == "purge_instance_filter":
-            raise self._calls.unimplemented("purging by a filter")
-        count = await self._calls.purge(request.instance_id, recursive=request.recursive, force=bool(request.force))
+            count = await self._calls.purge_by(purge_filter_from_pb(request.purge_instance_filter), **options)
+        else:
+            count = await self._calls.purge(request.instance_id, **options)
         return pb.PurgeInstancesResponse(deleted_instance_count=count, is_complete=True)
 
     async def list_instance_i_ds(
@@ -149,6 +163,7 @@ class MessageService(pb.TaskHubSidecarServiceBase):
             request.new_instance_id or "",
             request.input,
             overwrite=request.overwrite_input,
+            new_child_instance_id=request.new_child_workflow_instance_id or "",
         )
         return pb.RerunWorkflowFromEventResponse(new_instance_id=new_instance_id)
 

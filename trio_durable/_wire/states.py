@@ -7,9 +7,16 @@ from dataclasses import dataclass, field, replace
 import trio_durable_proto as pb
 from trio_durable_proto import codec
 
-from trio_durable._core.events import ExecutionStarted, Status, TraceContext
+from trio_durable._core.events import ExecutionStarted, Router, Status, TraceContext
 from trio_durable._core.failures import FailureDetails
-from trio_durable._wire.common import status_from_pb, status_to_pb, trace_from_pb, trace_to_pb
+from trio_durable._wire.common import (
+    router_from_pb,
+    router_to_pb,
+    status_from_pb,
+    status_to_pb,
+    trace_from_pb,
+    trace_to_pb,
+)
 from trio_durable._wire.failures import failure_from_pb, failure_to_pb
 from trio_durable._wire.presence import given
 from trio_durable._wire.times import optional_time, time_from_pb, time_to_pb
@@ -17,8 +24,10 @@ from trio_durable._wire.times import optional_time, time_from_pb, time_to_pb
 __all__ = [
     "CreateInstance",
     "InstanceState",
+    "PurgeFilter",
     "create_from_pb",
     "create_to_pb",
+    "purge_filter_from_pb",
     "started_from_create",
     "state_from_bytes",
     "state_from_pb",
@@ -67,6 +76,35 @@ class CreateInstance:
     tags: dict[str, str] = field(default_factory=dict)
     trace_context: TraceContext | None = None
     enforce_unique: bool = False
+    router: Router | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeFilter:
+    """Which instances a purge means: created in [created_from, created_to), nanoseconds, and in one of `statuses`.
+
+    None, or no status, matches everything.
+    """
+
+    created_from: int | None = None
+    created_to: int | None = None
+    statuses: frozenset[Status] = frozenset()
+
+    def matches(self, state: InstanceState) -> bool:
+        """Whether the instance is meant."""
+        return (
+            (self.created_from is None or state.created_at >= self.created_from)
+            and (self.created_to is None or state.created_at < self.created_to)
+            and (not self.statuses or state.status in self.statuses)
+        )
+
+
+def purge_filter_from_pb(message: pb.PurgeInstanceFilter) -> PurgeFilter:
+    return PurgeFilter(
+        optional_time(given(message.created_time_from)),
+        optional_time(given(message.created_time_to)),
+        frozenset(status_from_pb(status) for status in message.runtime_status),
+    )
 
 
 def state_from_response(response: pb.GetInstanceResponse) -> InstanceState | None:
@@ -147,6 +185,7 @@ def create_from_pb(message: pb.CreateInstanceRequest) -> CreateInstance:
         tags=dict(message.tags),
         trace_context=trace_from_pb(message.parent_trace_context),
         enforce_unique=bool(message.enforce_unique_instance_id),
+        router=router_from_pb(message.router),
     )
 
 
@@ -165,6 +204,7 @@ def create_to_pb(create: CreateInstance) -> pb.CreateInstanceRequest:
         message.scheduled_start_timestamp = time_to_pb(create.scheduled_start)
     if create.trace_context is not None:
         message.parent_trace_context = trace_to_pb(create.trace_context)
+    message.router = router_to_pb(create.router)
     return message
 
 

@@ -22,7 +22,7 @@ from trio_durable._core.view import PropagatedHistory, history_event
 from trio_durable._durable.context import SEND_EVENT
 from trio_durable._durable.travel import TRACE_STATE
 from trio_durable._errors import NotFoundError, NotRegisteredError, PayloadError, SidecarError
-from trio_durable._rpc import GRPCError, RpcStatus
+from trio_durable._rpc import GRPCError, is_unknown_instance
 from trio_durable._wire import calls
 from trio_durable._wire.requests import Activity, ActivityResult
 from trio_durable._worker.inputs import Input
@@ -170,7 +170,7 @@ class ActivityRunner:
             await self._stub.raise_event(calls.raise_event(instance_id, wanted["name"], wanted["data"]))
         except GRPCError as error:
             said = error.message or error.status.name
-            if error.status is RpcStatus.NOT_FOUND or "no such instance" in said:
+            if is_unknown_instance(error):
                 raise NotFoundError(f"there is no orchestration instance {instance_id!r}: {said}") from error
             raise SidecarError(f"the event {wanted['name']!r} could not be sent to {instance_id!r}: {said}") from error
 

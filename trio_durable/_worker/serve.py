@@ -19,7 +19,7 @@ import math
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 import trio
 from trio_durable_sandbox import Sandbox, SandboxLoadError, in_orchestration, refuse
@@ -35,6 +35,7 @@ from trio_durable._rpc import (
     Backoff,
     GRPCError,
     RpcStatus,
+    Target,
     WorkStub,
     channel_settings,
     default_address,
@@ -92,7 +93,7 @@ class Worker:
 
     def __init__(
         self,
-        target: Any = None,
+        target: Target | None = None,
         *,
         max_concurrent_activities: int = 100,
         max_cached_instances: int = 1000,
@@ -109,7 +110,7 @@ class Worker:
         if in_orchestration():
             # The file that makes this worker is being executed for an instance: it registers, and never serves.
             target, channel_options, sandbox = target or "", {}, "off"
-        self._target: Any = default_address() if target is None else target
+        self._target: Target = default_address() if target is None else target
         self._channel_options = channel_settings(channel_options)
         self._drain_seconds = drain_seconds
         self._alive: trio.CancelScope | None = None
@@ -164,8 +165,14 @@ class Worker:
         self._registry.add_activity(function, name)
         return function
 
-    def orchestrator(self, *, name: str | None = None, version: str | None = None) -> Callable[[F], F]:
-        """A decorator: `@worker.orchestrator()`, with `name=` if history should know it under another one.
+    @overload
+    def orchestrator(self, function: F, /) -> F: ...
+    @overload
+    def orchestrator(self, *, name: str | None = None, version: str | None = None) -> Callable[[F], F]: ...
+    def orchestrator(
+        self, function: F | None = None, /, *, name: str | None = None, version: str | None = None
+    ) -> F | Callable[[F], F]:
+        """A decorator: `@worker.orchestrator`, or `@worker.orchestrator(name=...)` for another name in history.
 
         version: register it as this version, the latest so far.
         """
@@ -175,11 +182,19 @@ class Worker:
                 return self.add_versioned_orchestrator(function, version=version, name=name)
             return self.add_orchestrator(function, name=name)
 
-        return register
+        return register if function is None else register(function)
 
-    def activity(self, *, name: str | None = None) -> Callable[[F], F]:
-        """A decorator: `@worker.activity()`, or with a name of its own `@worker.activity(name="reserve")`."""
-        return lambda function: self.add_activity(function, name=name)
+    @overload
+    def activity(self, function: F, /) -> F: ...
+    @overload
+    def activity(self, *, name: str | None = None) -> Callable[[F], F]: ...
+    def activity(self, function: F | None = None, /, *, name: str | None = None) -> F | Callable[[F], F]:
+        """A decorator: `@worker.activity`, or with a name of its own `@worker.activity(name="reserve")`."""
+
+        def register(function: F) -> F:
+            return self.add_activity(function, name=name)
+
+        return register if function is None else register(function)
 
     # -- serving --------------------------------------------------------------------------------------------------
 
@@ -203,7 +218,7 @@ class Worker:
         async def connected(ready: _Once) -> None:
             with alive:
                 async with AsyncExitStack() as stack:
-                    channel = self._target
+                    channel: Any = self._target
                     if isinstance(channel, str):
                         # The session paces the attempts; the channel need not do it too.
                         options = {"backoff": Backoff(initial=0.1, cap=0.1), **self._channel_options}

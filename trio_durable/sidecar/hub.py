@@ -218,8 +218,9 @@ class Hub:
         event = started_from_create(
             create, instance_id=instance_id, execution_id=create.execution_id or self._new_id(), now=self._now()
         )
-        if app_id:
-            event.router = Router(app_id)
+        target = None if create.router is None else create.router.target_app_id
+        if app_id or target:
+            event.router = Router(app_id, target)
         self._create(event)
         return instance_id
 
@@ -232,6 +233,7 @@ class Hub:
         payload: str | None,
         *,
         overwrite: bool,
+        new_child_instance_id: str = "",
     ) -> str:
         """Start an instance with `source`'s history up to an event; its id.  Raises NOT_FOUND, FAILED_PRECONDITION."""
         instance_id = new_instance_id or self._new_id()
@@ -246,6 +248,7 @@ class Hub:
                 now=now,
                 input=payload,
                 overwrite_input=overwrite,
+                new_child_instance_id=new_child_instance_id,
             )
         except RerunError as error:
             raise refusals.cannot_rerun(source.instance_id, str(error), found=error.found) from error

@@ -12,7 +12,6 @@ __all__ = [
     "not_completed",
     "not_found",
     "store_failed",
-    "unimplemented",
     "unknown_item",
 ]
 
@@ -57,10 +56,6 @@ def unknown_item(what: str, instance_id: str) -> GRPCError:
 
 def invalid(text: str) -> GRPCError:
     return GRPCError(RpcStatus.INVALID_ARGUMENT, text)
-
-
-def unimplemented(what: str) -> GRPCError:
-    return GRPCError(RpcStatus.UNIMPLEMENTED, f"{what} is not implemented by this sidecar")
 
 
 def store_failed(error: BaseException) -> GRPCError:

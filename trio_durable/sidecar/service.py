@@ -12,11 +12,11 @@ import trio
 from trio_durable._core import events as ev
 from trio_durable._core.events import Event, Status
 from trio_durable._core.instance import NO_ID
-from trio_durable._rpc import current_call
+from trio_durable._rpc import GRPCError, RpcStatus, current_call
 from trio_durable._wire.dialects import ReusePolicy
 from trio_durable._wire.requests import ActivityResult, TurnResult
 from trio_durable._wire.splice import HEALTH_PING, events_in
-from trio_durable._wire.states import CreateInstance, InstanceState
+from trio_durable._wire.states import CreateInstance, InstanceState, PurgeFilter
 from trio_durable.sidecar import refusals
 from trio_durable.sidecar.engine import Engine
 
@@ -57,9 +57,6 @@ class SidecarService:
 
     def invalid(self, text: str) -> Exception:
         return refusals.invalid(text)
-
-    def unimplemented(self, what: str) -> Exception:
-        return refusals.unimplemented(what)
 
     # -- clients -----------------------------------------------------------------------------------------------------
 
@@ -120,6 +117,28 @@ class SidecarService:
         await self._engine.decided()
         return len(doomed)
 
+    async def purge_by(self, wanted: PurgeFilter, *, recursive: bool, force: bool) -> int:
+        """Delete what the filter matches, ended instances only unless forced."""
+        count = 0
+        after: str | None = None
+        while True:
+            ids, after = await self.instance_ids(after, None)
+            for instance_id in ids:
+                state = await self._engine.read(instance_id)
+                # One that was below another is gone with it.
+                if state is not None and wanted.matches(state) and (force or has_ended(state)):
+                    count += await self._purge_ended(instance_id, recursive=recursive, force=force)
+            if after is None:
+                return count
+
+    async def _purge_ended(self, instance_id: str, *, recursive: bool, force: bool) -> int:
+        try:
+            return await self.purge(instance_id, recursive=recursive, force=force)
+        except GRPCError as error:
+            if error.status is not RpcStatus.FAILED_PRECONDITION:
+                raise
+            return 0  # something below it goes on
+
     async def instance_ids(self, after: str | None, size: int | None) -> tuple[list[str], str | None]:
         limit = min(size or PAGE, LARGEST_PAGE)
         store = self._engine.store
@@ -133,7 +152,14 @@ class SidecarService:
         return [data for _, data in history]
 
     async def rerun(
-        self, source: str, event_id: int, new_instance_id: str, payload: str | None, *, overwrite: bool
+        self,
+        source: str,
+        event_id: int,
+        new_instance_id: str,
+        payload: str | None,
+        *,
+        overwrite: bool,
+        new_child_instance_id: str = "",
     ) -> str:
         """Start an instance with `source`'s history up to an event.  Raises NOT_FOUND, FAILED_PRECONDITION."""
         state = await self._engine.read(source)
@@ -147,7 +173,15 @@ class SidecarService:
                 raise refusals.already_exists(new_instance_id, taken.status)
         pieces = await self._engine.in_store(self._engine.store.history, source)
         events = list(events_in(data for _, data in pieces))
-        instance_id = self._hub.rerun(state, events, event_id, new_instance_id, payload, overwrite=overwrite)
+        instance_id = self._hub.rerun(
+            state,
+            events,
+            event_id,
+            new_instance_id,
+            payload,
+            overwrite=overwrite,
+            new_child_instance_id=new_child_instance_id,
+        )
         await self._engine.decided()
         return instance_id
 

@@ -28,7 +28,6 @@ from trio_durable._core import events as ev
 from trio_durable._core.events import Event
 from trio_durable._core.failures import FailureDetails
 from trio_durable._errors import DurableError, NonDeterminismError
-from trio_durable._wire import calls
 from trio_durable._worker.serve import Worker
 from trio_durable.testing.pair import check_history
 
@@ -116,8 +115,7 @@ def load_history(path: str | os.PathLike[str]) -> History:
 
 async def fetch_history(client: Client, instance_id: str) -> History:
     """The history of an instance of any sidecar, for `save`; raises what the client's methods raise."""
-    response = await client._call("get_instance_history", calls.history(instance_id), instance_id)
-    return History.of(calls.history_events(response), instance_id)
+    return History.of(await client._events(instance_id), instance_id)
 
 
 def replay_history(
