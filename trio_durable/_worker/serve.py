@@ -170,8 +170,8 @@ class Worker:
     @overload
     def orchestrator(self, *, name: str | None = None, version: str | None = None) -> Callable[[F], F]: ...
     def orchestrator(
-        self, function: F | None = None, /, *, name: str | None = None, version: str | None = None
-    ) -> F | Callable[[F], F]:
+        self, function: Callable[..., Any] | None = None, /, *, name: str | None = None, version: str | None = None
+    ) -> Any:
         """A decorator: `@worker.orchestrator`, or `@worker.orchestrator(name=...)` for another name in history.
 
         version: register it as this version, the latest so far.
@@ -188,7 +188,7 @@ class Worker:
     def activity(self, function: F, /) -> F: ...
     @overload
     def activity(self, *, name: str | None = None) -> Callable[[F], F]: ...
-    def activity(self, function: F | None = None, /, *, name: str | None = None) -> F | Callable[[F], F]:
+    def activity(self, function: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
         """A decorator: `@worker.activity`, or with a name of its own `@worker.activity(name="reserve")`."""
 
         def register(function: F) -> F:
