@@ -166,11 +166,11 @@ class Worker:
         return function
 
     @overload
-    def orchestrator(self, function: F, /) -> F: ...
+    def orchestrator(self, function: F) -> F: ...
     @overload
     def orchestrator(self, *, name: str | None = None, version: str | None = None) -> Callable[[F], F]: ...
     def orchestrator(
-        self, function: Callable[..., Any] | None = None, /, *, name: str | None = None, version: str | None = None
+        self, function: Callable[..., Any] | None = None, *, name: str | None = None, version: str | None = None
     ) -> Any:
         """A decorator: `@worker.orchestrator`, or `@worker.orchestrator(name=...)` for another name in history.
 
@@ -185,10 +185,10 @@ class Worker:
         return register if function is None else register(function)
 
     @overload
-    def activity(self, function: F, /) -> F: ...
+    def activity(self, function: F) -> F: ...
     @overload
     def activity(self, *, name: str | None = None) -> Callable[[F], F]: ...
-    def activity(self, function: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
+    def activity(self, function: Callable[..., Any] | None = None, *, name: str | None = None) -> Any:
         """A decorator: `@worker.activity`, or with a name of its own `@worker.activity(name="reserve")`."""
 
         def register(function: F) -> F:
