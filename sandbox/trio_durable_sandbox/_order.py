@@ -6,7 +6,9 @@ unpacking, `list(s)`, `s.pop()`, `", ".join(s)`, `f"{s}"` ...) the elements come
 elements have no such key cannot be iterated: it is refused with a remedy.
 
 The key is a format like those in `_values`: numbers (by value) < str < bytes < None < tuples < enums < dates and
-times < UUIDs < frozensets < paths < classes and functions < frozen dataclasses.
+times < UUIDs < frozensets < paths < classes and functions < frozen dataclasses < what says its place itself: a
+class may have `__sandbox_order__(self)`, which gives a number that is the same on every replay; the engine's tasks and
+futures do.
 """
 
 from __future__ import annotations
@@ -48,6 +50,9 @@ def _key(item: Any) -> tuple[Any, ...]:
     if dataclasses.is_dataclass(item):
         fields = [_key(getattr(item, field.name)) for field in dataclasses.fields(item) if field.compare]
         return 11, kind.__qualname__, fields
+    place = getattr(kind, "__sandbox_order__", None)
+    if place is not None:
+        return 12, place(item)
     raise _NoOrder(kind.__qualname__)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from typing import Any
 
 from tests.durable.kit import Log, Program
@@ -506,3 +507,219 @@ async def current_task_is_one(asyncio: Any, log: Log) -> Any:
     async with asyncio.TaskGroup() as group:
         group.create_task(child())
     return asyncio.current_task() is me
+
+
+@program
+async def done_callbacks_run_soon(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(after(asyncio, 1, "a"))
+        forgotten = log
+        task.add_done_callback(lambda done: log("first", done is task))
+        task.add_done_callback(forgotten)
+        task.remove_done_callback(forgotten)
+        log(await task)
+        task.add_done_callback(lambda done: log("second"))
+        log("not yet")
+        await asyncio.sleep(0)
+
+
+@program
+async def done_callbacks_have_their_callers_context(asyncio: Any, log: Log) -> Any:
+    variable = contextvars.ContextVar("variable", default="none")
+
+    async def child() -> None:
+        variable.set("the child's")
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(child())
+        variable.set("the parent's")
+        task.add_done_callback(lambda done: log(variable.get()))
+        variable.set("later")
+        await asyncio.sleep(1)
+
+
+@program
+async def group_task_in_a_context(asyncio: Any, log: Log) -> Any:
+    variable = contextvars.ContextVar("variable", default=0)
+
+    async def child() -> int:
+        await asyncio.sleep(1)
+        variable.set(variable.get() + 1)
+        return variable.get()
+
+    given = contextvars.copy_context()
+    given.run(variable.set, 10)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(child(), context=given), group.create_task(child(), context=given)]
+        other = group.create_task(child())
+    return [task.result() for task in tasks], other.result(), given[variable], variable.get()
+
+
+@program
+async def a_task_that_cancels_itself(asyncio: Any, log: Log) -> Any:
+    async def child() -> None:
+        asyncio.current_task().cancel("enough")
+        log("goes on until it waits")
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError as error:
+            log(error.args)
+            raise
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(child())
+    return task.cancelled()
+
+
+@program
+async def a_loop_of_short_sleeps_is_cancelled(asyncio: Any, log: Log) -> Any:
+    async def child() -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(child())
+        await asyncio.sleep(0)
+        task.cancel()
+    return task.cancelled()
+
+
+@program
+async def timeout_of_nothing(asyncio: Any, log: Log) -> Any:
+    try:
+        async with asyncio.timeout(0):
+            await asyncio.sleep(0)
+    except TimeoutError:
+        log("timeout")
+    async with asyncio.timeout(-1):
+        pass
+    limit = asyncio.timeout(1)
+    try:
+        limit.reschedule(2)
+    except RuntimeError as error:
+        log(error)
+
+
+@program
+async def wait_again_and_again(asyncio: Any, log: Log) -> Any:
+    async with asyncio.TaskGroup() as group:
+        pending = {group.create_task(after(asyncio, number % 3, number)) for number in range(6)}
+        while pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            log(sorted(task.result() for task in done), now(asyncio))
+        try:
+            await asyncio.wait(after)
+        except TypeError:
+            log("not iterable")
+        try:
+            await asyncio.wait(asyncio.current_task())
+        except TypeError:
+            log("not iterable either")
+
+
+@program
+async def futures_settled_by_hand(asyncio: Any, log: Log) -> Any:
+    made = asyncio.get_running_loop().create_future()
+    log(made.done(), asyncio.isfuture(made), asyncio.isfuture(3))
+
+    async def settle() -> None:
+        await asyncio.sleep(1)
+        made.set_result("it")
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(settle())
+        log(await made, made.result(), made.exception(), asyncio.isfuture(task))
+    for action in (lambda: made.set_result(2), lambda: made.set_exception(KeyError), lambda: task.set_result(1)):
+        try:
+            action()
+        except (RuntimeError, asyncio.InvalidStateError) as error:
+            log(type(error).__name__)
+    failed = asyncio.Future()
+    try:
+        failed.set_exception(StopIteration)
+    except TypeError:
+        log("no StopIteration")
+    failed.set_exception(KeyError)
+    try:
+        await failed
+    except KeyError:
+        log(failed.exception())
+    waited_for = asyncio.Future()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(asyncio.wait_for(waited_for, 9))
+        await asyncio.sleep(1)
+        task.cancel()
+    return waited_for.cancelled(), waited_for.cancel()
+
+
+@program
+async def barrier_lets_pass_together(asyncio: Any, log: Log) -> Any:
+    barrier = asyncio.Barrier(3)
+    log(barrier.parties, barrier.n_waiting, barrier.broken)
+
+    async def walker(number: int) -> int:
+        await asyncio.sleep(number)
+        async with barrier as position:
+            return position, number, now(asyncio)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(walker(number)) for number in range(6)]
+        await asyncio.sleep(1.5)
+        log(barrier.n_waiting)
+    return sorted(task.result() for task in tasks)
+
+
+@program
+async def barrier_is_broken_and_mended(asyncio: Any, log: Log) -> Any:
+    barrier = asyncio.Barrier(2)
+    passed: list[str] = []
+
+    async def walker(name: str) -> None:
+        try:
+            await barrier.wait()
+            passed.append(name)
+        except asyncio.BrokenBarrierError:
+            log(name, "broken")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(walker("a"))
+        await asyncio.sleep(1)
+        await barrier.reset()
+        await asyncio.sleep(1)
+        group.create_task(walker("b"))
+        await asyncio.sleep(1)
+        await barrier.abort()
+        await asyncio.sleep(1)
+        log(barrier.broken)
+        group.create_task(walker("c"))
+        await asyncio.sleep(1)
+        await barrier.reset()
+        late = group.create_task(walker("cancelled"))
+        await asyncio.sleep(1)
+        late.cancel()
+        await asyncio.sleep(1)
+        log(barrier.n_waiting, barrier.broken)
+        group.create_task(walker("d"))
+        group.create_task(walker("e"))
+    try:
+        asyncio.Barrier(0)
+    except ValueError as error:
+        log(error)
+    return sorted(passed)
+
+
+@program
+async def as_completed_of_nothing(asyncio: Any, log: Log) -> Any:
+    return list(asyncio.as_completed([]))
+
+
+@program
+async def queue_put_waits_and_is_cancelled(asyncio: Any, log: Log) -> Any:
+    queue = asyncio.Queue(1)
+    await queue.put(1)
+    try:
+        async with asyncio.timeout(1):
+            await queue.put(2)
+    except TimeoutError:
+        log(queue.qsize())
+    return await queue.get(), queue.empty()

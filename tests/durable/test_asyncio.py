@@ -179,3 +179,70 @@ def test_anyio_names():
     expected = (("'up'",), ("True", "1.0"), ("'late'", "2.0"), ("returned", "True"))
     assert run(program) == expected
     assert DURABLE_TRIO.current_time is ANYIO.current_time
+
+
+def test_a_queue_item_is_put_or_the_put_is_cancelled():
+    async def program(trio, log):
+        queue = DURABLE.Queue()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await queue.put("never")
+        log(scope.cancelled_caught, queue.qsize())
+        queue.put_nowait("kept")
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await queue.get()
+        return scope.cancelled_caught, queue.qsize()
+
+    assert run(program) == (("True", "0"), ("returned", "(True, 1)"))
+
+
+def test_as_completed_gives_the_very_things():
+    """`async for` over as_completed is of Python 3.13; it is offered on every version."""
+
+    async def program(trio, log):
+        async def after(seconds):
+            await DURABLE.sleep(seconds)
+            return seconds
+
+        async with DURABLE.TaskGroup() as group:
+            tasks = [group.create_task(after(seconds)) for seconds in (3, 1, 2)]
+            async for task in DURABLE.as_completed(tasks):
+                log(tasks.index(task), task.result())
+        try:
+            async for made in DURABLE.as_completed([after(1), after(9)], timeout=5):
+                log(made.result(), DURABLE.isfuture(made))
+        except TimeoutError:
+            return trio.current_time()
+
+    expected = (("1", "1"), ("2", "2"), ("0", "3"), ("1", "True"), ("returned", "8.0"))
+    assert run(program) == expected
+
+
+def test_a_queue_that_is_shut_down():
+    """Of Python 3.13, too."""
+
+    async def program(trio, log):
+        async def user(action, *args):
+            try:
+                log("got", await action(*args))
+            except DURABLE.QueueShutDown:
+                log("shut down")
+
+        full, empty, dropped = DURABLE.Queue(1), DURABLE.Queue(), DURABLE.Queue()
+        full.put_nowait(1)
+        dropped.put_nowait(1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(user, full.put, 2)
+            nursery.start_soon(user, empty.get)
+            nursery.start_soon(dropped.join)
+            await trio.sleep(1)
+            full.shutdown()
+            empty.shutdown()
+            dropped.shutdown(immediate=True)
+        await user(full.get)
+        await user(full.get)
+        await user(dropped.get)
+
+    shut = ("'shut down'",)
+    assert run(program) == (shut, shut, ("'got'", "1"), shut, shut, ("returned", "None"))

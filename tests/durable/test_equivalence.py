@@ -151,3 +151,77 @@ def test_with_timeout_is_fail_after(in_time):
         script.replay.close()
     assert ends[:2] == ends[2:]
     assert ends[1].result == ("done" if in_time else "late")
+
+
+async def given_up_by_combinator(ctx: Context, wait: Any) -> Any:
+    try:
+        return await ctx.with_timeout(wait, 5)
+    except TimeoutError:
+        return None
+
+
+async def given_up_by_scope(ctx: Context, wait: Any) -> Any:
+    with trio.move_on_after(5):
+        return await wait
+
+
+@pytest.mark.parametrize("give_up", [given_up_by_combinator, given_up_by_scope])
+def test_what_timed_out_takes_no_event_any_more(give_up):
+    """The event is for whoever asks next; and the wait that was given up may be taken up again."""
+
+    async def main(replay):
+        first = replay.wait_for_event("e", lambda payload: payload)
+        assert await give_up(Context(replay), first) is None
+        second = replay.wait_for_event("e", lambda payload: payload)
+        return await second + await first
+
+    script = TrioScript(main)
+    script.start()
+    script.turn(script.fired(2))
+    script.turn(script.raised("e", "1"))
+    script.turn(script.raised("e", "2"))
+    assert script.completion.result == "12"
+    script.replay.close()
+
+
+def test_what_timed_out_goes_on_for_those_who_still_wait():
+    async def main(replay):
+        shared = replay.wait_for_event("e", lambda payload: payload)
+        both = []
+
+        async def patient():
+            both.append(await shared)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(patient)
+            await trio.lowlevel.checkpoint()
+            both.append(await given_up_by_combinator(Context(replay), shared))
+        return repr(both)
+
+    script = TrioScript(main)
+    script.start()
+    script.turn(script.fired(2))
+    script.turn(script.raised("e", "1"))
+    assert script.completion.result == "[None, '1']"
+    script.replay.close()
+
+
+def test_a_coroutine_that_timed_out_is_cancelled():
+    log = []
+
+    async def main(replay):
+        async def work():
+            try:
+                await Context(replay).call("work")
+            finally:
+                log.append("ended")
+
+        await given_up_by_combinator(Context(replay), work())
+        await trio.sleep(1)
+        return ",".join(log)
+
+    script = TrioScript(main)
+    script.start()
+    script.turn(script.fired(1))
+    assert log == ["ended"]
+    script.replay.close()

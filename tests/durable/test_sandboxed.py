@@ -85,12 +85,46 @@ async def swallows(ctx, _: None) -> str:
         return "swallowed"
 
 
+async def sets_of_tasks(ctx, count: int) -> list[object]:
+    found: list[object] = []
+    async with asyncio.TaskGroup() as group:
+        done, _ = await asyncio.wait([group.create_task(wrapped(ctx, value)) for value in range(count)])
+        found += [task.result() for task in done]
+    done, _ = await asyncio.wait({ctx.call_activity(echo, input=value) for value in range(count)})
+    for future in done:
+        found.append(future.get_result())
+    async with trio.open_nursery() as nursery:
+        for value in range(count):
+            nursery.start_soon(trio.sleep, 0, name=str(value))
+        return [*found, *(task.name for task in nursery.child_tasks)]
+
+
+async def a_callback_raises(ctx, _: None) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(wrapped(ctx, 1)).add_done_callback(lambda done: done.result() / 0)
+
+
+async def an_abort_function_raises(ctx, _: None) -> None:
+    def abort(raise_cancel):
+        raise ZeroDivisionError("division by zero")
+
+    with trio.move_on_after(0.01):
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+
+async def uses_trios_testing(ctx, _: None) -> None:
+    import trio.testing
+
+    trio.testing.MockClock()
+
+
 @pytest.fixture(params=[0, 100], ids=["replayed", "kept"])
 async def run(request):
     async with open_sidecar(":memory:") as sidecar:
         worker = Worker(sidecar.channel(), max_cached_instances=request.param)
         for function in (
             nurseries, timeouts, with_asyncio, leaks_a_task, opens_a_socket, uses_a_thread, runs_a_loop, swallows,
+            sets_of_tasks, a_callback_raises, an_abort_function_raises, uses_trios_testing,
         ):  # fmt: skip
             worker.add_orchestrator(function)
         worker.add_activity(echo)
@@ -117,6 +151,17 @@ async def test_asyncio(run):
     assert (await run(with_asyncio, 3)).get_output() == [[0, 1, 2], [7, 8], "timeout"]
 
 
+async def test_sets_of_tasks_have_an_order(run):
+    numbers = list(range(5))
+    assert (await run(sets_of_tasks, 5)).get_output() == [*numbers, *numbers, *map(str, numbers)]
+
+
+@pytest.mark.parametrize("function", [a_callback_raises, an_abort_function_raises])
+async def test_what_raises_where_no_task_can_be_told_fails_the_orchestration(run, function):
+    failure = (await run(function)).failure_details
+    assert (failure.error_type, failure.error_message) == ("ZeroDivisionError", "division by zero")
+
+
 @pytest.mark.filterwarnings("ignore:coroutine 'wrapped' was never awaited")
 @pytest.mark.parametrize(
     ("function", "api", "remedy"),
@@ -126,6 +171,7 @@ async def test_asyncio(run):
         (uses_a_thread, "trio.to_thread.run_sync", "activities"),
         (runs_a_loop, "trio.run", "await"),
         (swallows, "trio.lowlevel.spawn_system_task", "activity"),
+        (uses_trios_testing, "trio.testing.MockClock", "trio_durable.testing"),
     ],
 )
 async def test_what_cannot_be_durable_is_refused_with_its_remedy(run, function, api, remedy):

@@ -375,6 +375,21 @@ def test_a_cancel_before_the_code_starts_waiting(script):
     assert s.completion.status is ev.Status.CANCELED
 
 
+@pytest.mark.parametrize("save_events", [True, False])
+def test_a_cancel_in_the_turn_of_a_continue_as_new_is_carried_over(script, save_events):
+    """Also where the code does not want its unread events: whoever asked for the stop was told that it was heard."""
+
+    async def main(r):
+        await r.wait_for_event("tick", identity)
+        r.continue_as_new("next", save_events=save_events)
+
+    s = script(main)
+    s.start()
+    s.turn(s.raised("tick"), s.raised("tock"), cancel(s))
+    carried = [event.name for event in s.completion.carryover]
+    assert carried == (["tock"] if save_events else []) + [CANCEL_EVENT.upper()]
+
+
 # -- eviction --------------------------------------------------------------------------------------------------------
 
 
@@ -445,3 +460,20 @@ def test_an_abandoned_generator_is_not_left_to_the_collector():
     assert log == ["after"]
     s.replay.close()
     assert log == ["after", "closed"]
+
+
+def test_a_disposal_is_as_silent_as_a_replay():
+    """What a finally block prints then would be printed again when it really runs."""
+    seen = []
+
+    async def main(r):
+        try:
+            await call(r, "a")
+        finally:
+            seen.append(r.is_replaying)
+
+    s = TrioScript(main)
+    s.replay.on_replaying = seen.append
+    s.start()
+    s.replay.close()
+    assert seen[-2:] == [True, True]

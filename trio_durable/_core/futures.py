@@ -72,6 +72,10 @@ class DurableFuture(Generic[T]):
     def __hash__(self) -> int:
         return self._serial
 
+    def __sandbox_order__(self) -> int:
+        """The sandbox's: its place where a set of futures is iterated."""
+        return self._serial
+
     def __bool__(self) -> bool:
         raise TypeError(
             f"{self!r} has no truth value: `await` it to get its result, or ask `is_complete` whether it is done"

@@ -129,7 +129,7 @@ class Replay:
 
     def __init__(self, instance_id: str, start: Starter, *, words: Vocabulary = PLAIN) -> None:
         self.instance_id = instance_id
-        self.scheduler = Scheduler(words)
+        self.scheduler = Scheduler(words, self._crashed)
         self.started: ExecutionStarted | None = None
         self.is_replaying = True
         #: called when `is_replaying` changes, for those who keep a copy of it
@@ -206,8 +206,12 @@ class Replay:
         return self._answer()
 
     def close(self) -> None:
-        """Dispose of the instance's tasks; their `finally` blocks run here, and what they ask for goes nowhere."""
+        """Dispose of the instance's tasks; their `finally` blocks run here, and what they ask for goes nowhere.
+
+        What they print and log goes nowhere, too: as far as history is concerned they have not run.
+        """
         self._closed = True
+        self._set_replaying(True)
         self.scheduler.dispose()
 
     def _set_replaying(self, replaying: bool) -> None:
@@ -228,7 +232,9 @@ class Replay:
             turn.actions.append(completion)
             if isinstance(completion, CompleteOrchestration) and _starts_over(completion):
                 assert self._next_input is not None
-                completion.carryover = list(self._inbox) if self._next_input[1] else []
+                # A request to stop is for whoever goes on: it is carried over whatever the code says of its events.
+                keep = self._next_input[1]
+                completion.carryover = [event for event in self._inbox if keep or _asks_to_stop(event)]
         return turn
 
     # -- events ---------------------------------------------------------------------------------------------------
@@ -325,7 +331,7 @@ class Replay:
         self._completion = CompleteOrchestration(self._take_id(), Status.TERMINATED, result=event.input)
 
     def _on_event_raised(self, event: EventRaised) -> None:
-        if event.name.casefold() == CANCEL_EVENT:
+        if _asks_to_stop(event):
             self.scheduler.root._cancel(CancelReason("explicit", None, _reason(event.input)))
             return
         waits = self._waits.get(event.name.casefold())
@@ -439,6 +445,11 @@ class Replay:
             )
         else:
             self._completion = CompleteOrchestration(number, Status.COMPLETED, result=result)
+
+    def _crashed(self, error: BaseException) -> None:
+        """Code that runs outside of every task (a callback, an abort function) raised: there is nobody to tell it."""
+        if not self._closed:
+            self._complete(None, error)
 
     def _was_cancelled(self, error: BaseException) -> bool:
         """Whether `error` is what is left of a graceful cancel, and of nothing else."""
@@ -703,6 +714,10 @@ class Replay:
 
 def _starts_over(completion: CompleteOrchestration) -> bool:
     return completion.status is Status.CONTINUED_AS_NEW
+
+
+def _asks_to_stop(event: EventRaised) -> bool:
+    return event.name.casefold() == CANCEL_EVENT
 
 
 def _user_line() -> tuple[str, int]:

@@ -42,6 +42,10 @@ DISPOSE_LIMIT = 100
 _SECOND = 1_000_000_000
 
 
+def _raise(error: BaseException) -> None:
+    raise error
+
+
 class Evicted(BaseException):
     """Raised where a task waits when its instance leaves memory; the instance itself goes on, in another replay.
 
@@ -54,16 +58,18 @@ class Scheduler:
     """Runs tasks to quiescence.
 
     words: the error classes that tasks meet.
+    crash: called with what the user's code raised where no task could be told: in a callback, in an abort function.
     now: nanoseconds on the orchestration's clock; moved by whoever feeds the events.
     """
 
     __slots__ = (
-        "_count", "_current", "_generators", "_live", "_many_generators", "_ready", "deadlines", "now", "root",
-        "root_task", "serial", "variables", "words",
+        "_count", "_current", "_generators", "_live", "_many_generators", "_ready", "crash", "deadlines", "now",
+        "root", "root_task", "serial", "variables", "words",
     )  # fmt: skip
 
-    def __init__(self, words: Vocabulary = PLAIN) -> None:
+    def __init__(self, words: Vocabulary = PLAIN, crash: Callable[[BaseException], None] = _raise) -> None:
         self.words = words
+        self.crash = crash
         self.now = 0
         self.deadlines = Deadlines()
         self.root = CancelScope.root(self)
@@ -101,13 +107,14 @@ class Scheduler:
         name: str,
         on_exit: Callable[[Any, BaseException | None], None],
         scope: CancelScope | None = None,
+        context: Context | None = None,
     ) -> Task:
         """Start a task in `scope`, the root scope if none is given; it runs after those that are ready now.
 
-        `on_exit(value, error)` is called when it ends.  A task gets a copy of its spawner's context variables.  Whoever
-        runs a replay does it in an empty context, so that no variable of the host leaks into an orchestration.
+        `on_exit(value, error)` is called when it ends.  A task runs in `context`, or in a copy of its spawner's.
+        Whoever runs a replay does it in an empty context, so that no variable of the host leaks into an orchestration.
         """
-        task = self._start(coro, name, None, on_exit, scope or self.root)
+        task = self._start(coro, name, None, on_exit, scope or self.root, context)
         if self.root_task is None:
             self.root_task = task
         return task
@@ -135,9 +142,11 @@ class Scheduler:
         nursery: Nursery | None,
         on_exit: Callable[[Any, BaseException | None], None] | None,
         scope: CancelScope,
+        context: Context | None = None,
     ) -> Task:
         self._count += 1
-        context = copy_context()
+        if context is None:
+            context = copy_context()
         if context.get(running) is not self:
             context.run(running.set, self)
         task = Task(self, coro, name, self._count, context, nursery, on_exit)

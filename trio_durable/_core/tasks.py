@@ -117,6 +117,10 @@ class Task:
     def __repr__(self) -> str:
         return f"<Task {self.number} {self.name!r}>"
 
+    def __sandbox_order__(self) -> int:
+        """The sandbox's: its place where a set of tasks is iterated."""
+        return self.number
+
     @property
     def child_nurseries(self) -> list[Nursery]:
         """The open nurseries of this task, outer ones first."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Coroutine, Iterable, Iterator
+from contextvars import Context
 from math import inf
 from typing import Any
 
@@ -39,9 +41,12 @@ class TaskGroup:
         return self
 
     def create_task(
-        self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: object = None
+        self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
     ) -> AioTask:
-        """Run `coro` as a task of this group.  Raises RuntimeError outside of the block."""
+        """Run `coro` as a task of this group, in `context` or a copy of the caller's.
+
+        Raises RuntimeError outside of the block.
+        """
         problem = (
             "has not been entered" if not self._entered
             else "is finished" if self._exiting and not self._tasks
@@ -51,7 +56,7 @@ class TaskGroup:
         if problem is not None:
             coro.close()
             raise RuntimeError(f"TaskGroup {problem}")
-        task = start(coro, self._scope, name, self._task_ended)
+        task = start(coro, self._scope, name, self._task_ended, context)
         self._tasks[task] = None
         return task
 
@@ -143,11 +148,12 @@ class Timeout(Deadline):
 
     def reschedule(self, when: float | None) -> None:
         """Set another deadline, or none."""
-        if self._state not in ("created", "active"):
+        if self._state == "created":
+            raise RuntimeError("Timeout has not been entered")
+        if self._state != "active":
             raise RuntimeError(f"Cannot change state of {self._state} Timeout")
         self._when = when
-        if self._state == "active":
-            self._register()
+        self._register()
 
     def expired(self) -> bool:
         """Whether the deadline has passed."""
@@ -223,6 +229,8 @@ async def wait(
 
     Takes tasks and what the context's calls return, not coroutines; returns those that are done and those that are not.
     """
+    if isinstance(fs, AioFuture) or asyncio.iscoroutine(fs):
+        raise TypeError(f"expect a list of futures, not {type(fs).__name__}")
     given = list(dict.fromkeys(fs))
     if not given:
         raise ValueError("Set of Tasks/Futures is empty.")
@@ -257,25 +265,53 @@ def _is_done(each: Any, future: AioFuture) -> bool:
     return future.done() if isinstance(each, AioFuture) else bool(each.is_complete)
 
 
-def as_completed(fs: Iterable[Awaitable[Any]], *, timeout: float | None = None) -> Iterator[Coroutine[Any, Any, Any]]:
-    """Coroutines that give the results in the order in which they come; TimeoutError when `timeout` has passed."""
-    futures = [ensure(each) for each in dict.fromkeys(fs)]
-    deadline = None if timeout is None else current_scheduler().time() + timeout
-    pending = dict.fromkeys(futures)
-    finished: list[AioFuture] = []
+class as_completed:
+    """The results in the order in which they come, for `for` and for `async for`.
 
-    def ended(future: AioFuture) -> None:
-        finished.append(future)
-        pending.pop(future, None)
+    `for coro in as_completed(...)` gives coroutines, of which each gives the next result.  `async for future in
+    as_completed(...)` gives what was passed in itself (for a coroutine, its task), done.  Either raises TimeoutError
+    when `timeout` seconds have passed first.
+    """
 
-    for future in futures:
-        future.add_done_callback(ended)
+    def __init__(self, fs: Iterable[Awaitable[Any]], *, timeout: float | None = None) -> None:
+        self._deadline = None if timeout is None else current_scheduler().time() + timeout
+        self._given: dict[AioFuture, Any] = {}
+        for each in dict.fromkeys(fs):
+            future = ensure(each)
+            self._given[future] = future if asyncio.iscoroutine(each) else each
+        self._pending = dict.fromkeys(self._given)
+        self._finished: deque[AioFuture] = deque()
+        self._left = len(self._given)
+        for future in self._given:
+            future._observe(self._ended)
 
-    async def next_result() -> Any:
-        async with Timeout(deadline):
-            while not finished:
-                await first_done(pending)
-        return finished.pop(0).result()
+    def _ended(self, future: AioFuture) -> None:
+        self._finished.append(future)
+        del self._pending[future]
 
-    for _ in futures:
-        yield next_result()
+    async def _next(self) -> AioFuture:
+        async with Timeout(self._deadline):
+            while not self._finished:
+                await first_done(self._pending)
+        return self._finished.popleft()
+
+    async def _next_result(self) -> Any:
+        return (await self._next()).result()
+
+    def __iter__(self) -> Iterator[Coroutine[Any, Any, Any]]:
+        return self
+
+    def __next__(self) -> Coroutine[Any, Any, Any]:
+        if not self._left:
+            raise StopIteration
+        self._left -= 1
+        return self._next_result()
+
+    def __aiter__(self) -> as_completed:
+        return self
+
+    async def __anext__(self) -> Any:
+        if not self._left:
+            raise StopAsyncIteration
+        self._left -= 1
+        return self._given[await self._next()]

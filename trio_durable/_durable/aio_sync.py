@@ -10,13 +10,22 @@ from typing import Any, Generic, TypeVar
 
 from trio_durable._core import sync
 from trio_durable._core.parking import ParkingLot
-from trio_durable._core.tasks import checkpoint
+from trio_durable._core.tasks import cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled
 
 __all__ = [
-    "BoundedSemaphore", "Condition", "Event", "LifoQueue", "Lock", "PriorityQueue", "Queue", "Semaphore",
+    "Barrier", "BoundedSemaphore", "Condition", "Event", "LifoQueue", "Lock", "PriorityQueue", "Queue",
+    "QueueShutDown", "Semaphore",
 ]  # fmt: skip
 
 T = TypeVar("T")
+
+
+class _ShutDown(Exception): ...
+
+
+#: asyncio's own, or for Python before 3.13 one like it.
+QueueShutDown: type[Exception] = getattr(asyncio, "QueueShutDown", _ShutDown)
+_ShutDown.__name__ = _ShutDown.__qualname__ = "QueueShutDown"
 
 
 class Event(sync.Event):
@@ -187,6 +196,90 @@ class Condition(_Acquirable):
         self.notify(len(self._lot))
 
 
+class Barrier:
+    """Lets those who `wait` pass when there are `parties` of them; then begins anew."""
+
+    def __init__(self, parties: int) -> None:
+        if parties < 1:
+            raise ValueError("parties must be > 0")
+        self._parties = parties
+        self._round = _Round()
+        self._broken = False
+
+    @property
+    def parties(self) -> int:
+        """How many it takes."""
+        return self._parties
+
+    @property
+    def n_waiting(self) -> int:
+        """How many wait."""
+        return self._round.arrived
+
+    @property
+    def broken(self) -> bool:
+        """Whether it was aborted, and not reset."""
+        return self._broken
+
+    async def wait(self) -> int:
+        """Wait for the others; the number of those who were here before.
+
+        Raises BrokenBarrierError if it is broken, or is aborted or reset meanwhile.
+        """
+        await checkpoint_if_cancelled()
+        if self._broken:
+            raise asyncio.BrokenBarrierError("Barrier aborted")
+        mine = self._round
+        index = mine.arrived
+        mine.arrived += 1
+        if mine.arrived == self._parties:
+            self._end_round(broken=False)
+            await cancel_shielded_checkpoint()
+            return index
+        try:
+            await mine.lot.park()
+        except BaseException:
+            mine.arrived -= 1
+            raise
+        if mine.broken:
+            raise asyncio.BrokenBarrierError("Abort or reset of barrier")
+        return index
+
+    async def reset(self) -> None:
+        """Turn those who wait away, with BrokenBarrierError, and mend it if it is broken."""
+        self._end_round(broken=True)
+        self._broken = False
+        await checkpoint()
+
+    async def abort(self) -> None:
+        """Break it: BrokenBarrierError for those who wait and who come, until it is reset."""
+        self._broken = True
+        self._end_round(broken=True)
+        await checkpoint()
+
+    def _end_round(self, *, broken: bool) -> None:
+        ended, self._round = self._round, _Round()
+        ended.broken = broken
+        ended.lot.unpark_all()
+
+    async def __aenter__(self) -> int:
+        return await self.wait()
+
+    async def __aexit__(self, *exc: object) -> None:
+        return None
+
+
+class _Round:
+    """Those who pass a barrier together."""
+
+    __slots__ = ("arrived", "broken", "lot")
+
+    def __init__(self) -> None:
+        self.lot = ParkingLot()
+        self.arrived = 0
+        self.broken = False
+
+
 class Queue(Generic[T]):
     """First in, first out; `put` waits while there are `maxsize` items (0: no limit), `get` while there is none."""
 
@@ -195,6 +288,7 @@ class Queue(Generic[T]):
         self._getters = ParkingLot()
         self._putters = ParkingLot()
         self._unfinished = 0
+        self._is_shut_down = False
         self._all_done = Event()
         self._all_done.set()
         self._init()
@@ -226,14 +320,18 @@ class Queue(Generic[T]):
         return 0 < self._maxsize <= len(self._items)
 
     async def put(self, item: T) -> None:
-        """Add an item, waiting for room if need be."""
-        while self.full():
+        """Add an item, waiting for room if need be; raises QueueShutDown after `shutdown`."""
+        await checkpoint_if_cancelled()
+        while self.full() and not self._is_shut_down:
             await self._putters.park()
         self.put_nowait(item)
-        await checkpoint()
+        # Nothing is raised any more: who is told of a cancellation here would think that the item was not put.
+        await cancel_shielded_checkpoint()
 
     def put_nowait(self, item: T) -> None:
-        """Add an item; raises QueueFull if there is no room."""
+        """Add an item; raises QueueFull if there is no room, QueueShutDown after `shutdown`."""
+        if self._is_shut_down:
+            raise QueueShutDown
         if self.full():
             raise asyncio.QueueFull
         self._add(item)
@@ -242,29 +340,36 @@ class Queue(Generic[T]):
         self._getters.unpark()
 
     async def get(self) -> T:
-        """Take an item, waiting for one if need be."""
-        while self.empty():
+        """Take an item, waiting for one if need be; raises QueueShutDown if none will come any more."""
+        await checkpoint_if_cancelled()
+        while self.empty() and not self._is_shut_down:
             await self._getters.park()
         item = self.get_nowait()
-        try:
-            await checkpoint()
-        except BaseException:
-            # What was taken by a task that is cancelled here would be lost.
-            self._put_back(item)
-            raise
+        # Nothing is raised any more: what was taken would be lost.
+        await cancel_shielded_checkpoint()
         return item
 
     def get_nowait(self) -> T:
-        """Take an item; raises QueueEmpty if there is none."""
+        """Take an item; raises QueueEmpty if there is none, QueueShutDown if none will come any more."""
         if self.empty():
+            if self._is_shut_down:
+                raise QueueShutDown
             raise asyncio.QueueEmpty
         item = self._take()
         self._putters.unpark()
         return item
 
-    def _put_back(self, item: T) -> None:
-        self._items.appendleft(item)
-        self._getters.unpark()
+    def shutdown(self, immediate: bool = False) -> None:
+        """Take no more items: whoever puts, and whoever gets from it when it is empty, meets QueueShutDown.
+
+        immediate: drop what is in it.
+        """
+        self._is_shut_down = True
+        while immediate and not self.empty():
+            self._take()
+            self.task_done()
+        self._getters.unpark_all()
+        self._putters.unpark_all()
 
     def task_done(self) -> None:
         """Say that an item that was taken has been dealt with; ValueError if said too often."""
@@ -292,10 +397,6 @@ class PriorityQueue(Queue[T]):
     def _add(self, item: T) -> None:
         heappush(self._items, item)
 
-    def _put_back(self, item: T) -> None:
-        heappush(self._items, item)
-        self._getters.unpark()
-
 
 class LifoQueue(Queue[T]):
     """Last in, first out."""
@@ -305,7 +406,3 @@ class LifoQueue(Queue[T]):
 
     def _take(self) -> T:
         return self._items.pop()  # type: ignore[no-any-return]
-
-    def _put_back(self, item: T) -> None:
-        self._items.append(item)
-        self._getters.unpark()

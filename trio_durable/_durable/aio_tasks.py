@@ -9,6 +9,8 @@ The rules:
 3. Coroutines that `gather`, `wait_for` and their kin start live in the scope in which they were started, and are
    cancelled when it is left.
 4. Tasks hash by number, so that a set of them has one order on every host.
+5. The user's done callbacks run soon, each in a task of its own; one that raises fails the orchestration, since there
+   is no event loop's handler to tell.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
 from trio_durable._core.scopes import CancelScope
@@ -28,24 +31,39 @@ T = TypeVar("T")
 
 
 class AioFuture:
-    """What asyncio calls a Future: awaited any number of times, cancelled from outside."""
+    """What asyncio calls a Future: awaited any number of times, settled or cancelled from outside.
 
-    def __init__(self) -> None:
-        scheduler = current_scheduler()
+    loop: asyncio's; it says nothing here.
+    """
+
+    def __init__(self, *, loop: object = None) -> None:
+        self._scheduler = scheduler = current_scheduler()
         self._cancelled_type = scheduler.words.Cancelled
         scheduler.serial += 1
         self._serial = scheduler.serial
         self._done = False
         self._result: Any = None
         self._exception: BaseException | None = None
-        self._waiters: dict[Task, None] = {}
-        self._callbacks: list[Callable[[Any], object]] = []
+        #: the kernel's own, called at once
+        self._observers: list[Callable[[Any], None]] = []
+        #: who hears of it soon, in the order of asking: tasks that wait, and the user's callbacks
+        self._waiters: dict[Task | _Callback, None] = {}
+
+    def __repr__(self) -> str:
+        return f"<Future {self._state()}>"
+
+    def _state(self) -> str:
+        return "cancelled" if self.cancelled() else "finished" if self._done else "pending"
 
     def __hash__(self) -> int:
         return self._serial
 
     def __eq__(self, other: object) -> bool:
         return self is other
+
+    def __sandbox_order__(self) -> int:
+        """The sandbox's: its place where a set of futures is iterated."""
+        return self._serial
 
     def done(self) -> bool:
         """Whether it has a result, a failure, or was cancelled."""
@@ -72,19 +90,42 @@ class AioFuture:
             raise self._exception
         return self._exception
 
-    def add_done_callback(self, callback: Callable[[Any], object], *, context: object = None) -> None:
-        """Call `callback(self)` when it is done; at once if it is."""
+    def add_done_callback(self, callback: Callable[[Any], object], *, context: Context | None = None) -> None:
+        """Call `callback(self)` soon after it is done, in `context` or a copy of the caller's."""
+        made = _Callback(self, callback, context or copy_context())
         if self._done:
-            callback(self)
+            made.wake()
         else:
-            self._callbacks.append(callback)
+            self._waiters[made] = None
 
     def remove_done_callback(self, callback: Callable[[Any], object]) -> int:
         """Forget a callback; returns how many times it was there."""
-        kept = [each for each in self._callbacks if each != callback]
-        removed = len(self._callbacks) - len(kept)
-        self._callbacks = kept
-        return removed
+        found = [each for each in self._waiters if isinstance(each, _Callback) and each.callback == callback]
+        for each in found:
+            del self._waiters[each]
+        return len(found)
+
+    def _observe(self, observer: Callable[[Any], None]) -> None:
+        """Have the kernel's own `observer(self)` called when it is done; at once if it is."""
+        if self._done:
+            observer(self)
+        else:
+            self._observers.append(observer)
+
+    def set_result(self, result: Any) -> None:
+        """It is done, with `result`; raises InvalidStateError if it was done."""
+        if self._done:
+            raise asyncio.InvalidStateError("invalid state")
+        self._settle(result, None)
+
+    def set_exception(self, exception: BaseException | type[BaseException]) -> None:
+        """It has failed; raises InvalidStateError if it was done."""
+        if self._done:
+            raise asyncio.InvalidStateError("invalid state")
+        error = exception() if isinstance(exception, type) else exception
+        if isinstance(error, StopIteration):
+            raise TypeError("StopIteration cannot be raised out of a coroutine: wrap it in another exception")
+        self._settle(None, error)
 
     def cancel(self, msg: Any = None) -> bool:
         """Cancel it; False if it is done."""
@@ -115,11 +156,32 @@ class AioFuture:
         self._done = True
         self._result, self._exception = result, error
         waiters, self._waiters = self._waiters, {}
-        callbacks, self._callbacks = self._callbacks, []
-        for task in waiters:
-            task.wake()
-        for callback in callbacks:
-            callback(self)
+        observers, self._observers = self._observers, []
+        for waiter in waiters:
+            waiter.wake()
+        for observer in observers:
+            observer(self)
+
+
+class _Callback:
+    """A done callback of the user's: runs in a task of its own, so that what it raises is told."""
+
+    __slots__ = ("_context", "_future", "callback")
+
+    def __init__(self, future: AioFuture, callback: Callable[[Any], object], context: Context) -> None:
+        self._future = future
+        self.callback = callback
+        self._context = context
+
+    def wake(self) -> None:
+        self._future._scheduler.spawn(self._run(), "done callback", self._ended, context=self._context.copy())
+
+    async def _run(self) -> None:
+        self.callback(self._future)
+
+    def _ended(self, value: Any, error: BaseException | None) -> None:
+        if error is not None:
+            self._future._scheduler.crash(error)
 
 
 class AioTask(AioFuture):
@@ -133,8 +195,15 @@ class AioTask(AioFuture):
             task.aio = self
 
     def __repr__(self) -> str:
-        state = "cancelled" if self.cancelled() else "finished" if self._done else "pending"
-        return f"<Task {state} name={self.get_name()!r}>"
+        return f"<Task {self._state()} name={self.get_name()!r}>"
+
+    def set_result(self, result: Any) -> None:
+        """Refused: a task's result is its coroutine's."""
+        raise RuntimeError("Task does not support set_result operation")
+
+    def set_exception(self, exception: BaseException | type[BaseException]) -> None:
+        """Refused: a task's failure is its coroutine's."""
+        raise RuntimeError("Task does not support set_exception operation")
 
     def get_name(self) -> str:
         """The task's name."""
@@ -189,8 +258,9 @@ def start(
     scope: CancelScope,
     name: str | None = None,
     ended: Callable[[AioTask], None] | None = None,
+    context: Context | None = None,
 ) -> AioTask:
-    """Run `coro` as a task in `scope`."""
+    """Run `coro` as a task in `scope`, and in `context` or a copy of the caller's."""
     if not inspect.iscoroutine(coro):
         raise TypeError(f"a coroutine was expected, got {coro!r}")
     made = AioTask()
@@ -200,7 +270,7 @@ def start(
         if ended is not None:
             ended(made)
 
-    made._task = current_scheduler().spawn(coro, name or coro.__qualname__, on_exit, scope)
+    made._task = current_scheduler().spawn(coro, name or coro.__qualname__, on_exit, scope, context)
     made._task.aio = made
     return made
 
@@ -232,7 +302,7 @@ class _Gathered(AioFuture):
         if not members:
             self._settle([], None)
         for member in members:
-            member.add_done_callback(self._member_done)
+            member._observe(self._member_done)
 
     def cancel(self, msg: Any = None) -> bool:
         """Cancel every member; False if all are done."""
@@ -287,7 +357,7 @@ def shield(awaitable: Awaitable[Any]) -> AioFuture:
     """The result of `awaitable`, which goes on when the wait for it is cancelled by `Task.cancel`."""
     inner = ensure(awaitable)
     outer = AioFuture()
-    inner.add_done_callback(lambda member: outer._settle(member._result, member._exception))
+    inner._observe(lambda member: outer._settle(member._result, member._exception))
     return outer
 
 
@@ -295,8 +365,17 @@ def first_done(futures: Iterable[AioFuture]) -> AioFuture:
     """A future that is done as soon as one of `futures` is."""
     made = AioFuture()
     for future in futures:
-        future.add_done_callback(lambda done: made._settle(done, None))
+        future._observe(lambda done: made._settle(done, None))
     return made
+
+
+async def pause() -> None:
+    """`sleep(0)`: let every other ready task run first; a wait that a cancellation of either kind ends."""
+    await checkpoint()
+    task = current_task()
+    if task._pending is not None:
+        pending, task._pending = task._pending, None
+        raise pending
 
 
 def _cancelled_error(msg: Any) -> asyncio.CancelledError:

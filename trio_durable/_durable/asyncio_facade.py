@@ -13,7 +13,7 @@ from typing import Any
 from trio_durable_sandbox import refuse
 
 from trio_durable._core import timeouts
-from trio_durable._core.tasks import checkpoint, current_scheduler
+from trio_durable._core.tasks import current_scheduler
 from trio_durable._durable import aio_groups, aio_sync, aio_tasks
 
 __all__ = ["DURABLE", "PASSED", "asyncio_facade"]
@@ -24,7 +24,7 @@ async def sleep(delay: float, result: Any = None) -> Any:
     if delay != delay:
         raise ValueError("Invalid delay: NaN (not a number)")
     if delay <= 0:
-        await checkpoint()
+        await aio_tasks.pause()
     else:
         await timeouts.sleep_until(current_scheduler().time() + delay)
     return result
@@ -36,11 +36,15 @@ def current_task(loop: object = None) -> aio_tasks.AioTask:
 
 
 class _Loop:
-    """What is left of the event loop: its clock."""
+    """What is left of the event loop: its clock, and futures."""
 
     def time(self) -> float:
         """The orchestration's clock, in seconds."""
         return timeouts.current_time()
+
+    def create_future(self) -> aio_tasks.AioFuture:
+        """A future to be settled by hand."""
+        return aio_tasks.AioFuture()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(asyncio.AbstractEventLoop, name):
@@ -53,19 +57,27 @@ _LOOP = _Loop()
 
 
 def get_running_loop() -> _Loop:
-    """An object with the orchestration's clock, `time()`, and nothing else."""
+    """An object with the orchestration's clock, `time()`, and `create_future()`; the rest of a loop is refused."""
     current_scheduler()
     return _LOOP
 
 
+def isfuture(obj: object) -> bool:
+    """Whether `obj` is a future or a task of asyncio's names."""
+    return isinstance(obj, aio_tasks.AioFuture)
+
+
 DURABLE: dict[str, Any] = {
+    "Barrier": aio_sync.Barrier,
     "BoundedSemaphore": aio_sync.BoundedSemaphore,
     "Condition": aio_sync.Condition,
     "Event": aio_sync.Event,
+    "Future": aio_tasks.AioFuture,
     "LifoQueue": aio_sync.LifoQueue,
     "Lock": aio_sync.Lock,
     "PriorityQueue": aio_sync.PriorityQueue,
     "Queue": aio_sync.Queue,
+    "QueueShutDown": aio_sync.QueueShutDown,
     "Semaphore": aio_sync.Semaphore,
     "Task": aio_tasks.AioTask,
     "TaskGroup": aio_groups.TaskGroup,
@@ -75,6 +87,7 @@ DURABLE: dict[str, Any] = {
     "gather": aio_tasks.gather,
     "get_event_loop": get_running_loop,
     "get_running_loop": get_running_loop,
+    "isfuture": isfuture,
     "shield": aio_tasks.shield,
     "sleep": sleep,
     "timeout": aio_groups.timeout,

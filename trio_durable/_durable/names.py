@@ -59,7 +59,7 @@ def names_of(module: str) -> list[Name]:
     found = []
     for name, remedy in _refusals(module, [name for name in _public(real) if name not in {**durable, **passed}]):
         found.append(Name(name, "refused" if remedy else "passed through", remedy))
-    found += [Name(name, "durable") for name in durable if hasattr(real, name)]
+    found += [Name(name, "durable") for name in durable if module == "asyncio" or hasattr(real, name)]
     found += [Name(name, "passed through") for name in passed if not name.startswith("_")]
     return sorted(found, key=lambda each: each.name)
 

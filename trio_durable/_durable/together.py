@@ -86,11 +86,12 @@ class Together:
         return combined
 
     def with_timeout(
-        self, awaitable: Awaitable[T], timeout: float | timedelta, *, cancel_losers: bool = False
+        self, awaitable: Awaitable[T], timeout: float | timedelta, *, cancel_losers: bool = True
     ) -> DurableFuture[T]:
         """The result of `awaitable`; fails with TimeoutError when `timeout` (seconds or a timedelta) passes first.
 
-        cancel_losers: give `awaitable` up then, as in `when_any`; otherwise it goes on, and may be awaited later.
+        Then `awaitable` is given up, as by `cancel()`, unless somebody else waits for it: an event wait takes no event
+        any more, a coroutine is cancelled.  It may be awaited again.  cancel_losers: False lets it go on.
         """
         future = self._future(awaitable)
 

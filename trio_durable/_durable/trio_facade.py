@@ -91,10 +91,14 @@ class _Trap:
         def raise_cancel() -> None:
             raise error
 
-        # In the context of the task, because a firing timer, which no task stands behind, may be what cancels.
-        answer = task.context.run(self._abort, raise_cancel)
-        if type(answer) is not Abort:
-            raise trio.TrioInternalError("abort function must return Abort enum")
+        # Not in the context of whoever cancels: a firing timer, say, which no task stands behind.
+        try:
+            answer = task.context.copy().run(self._abort, raise_cancel)
+            if type(answer) is not Abort:
+                raise trio.TrioInternalError("abort function must return Abort enum")
+        except Exception as raised:
+            task._scheduler.crash(raised)
+            return False
         return answer is Abort.SUCCEEDED
 
 
@@ -172,6 +176,15 @@ class _Lowlevel(SimpleNamespace):
         return refuse(f"trio.lowlevel.{name}", _LOWLEVEL_REMEDY, getattr, TRIO_LOWLEVEL, name)
 
 
+class _Testing(SimpleNamespace):
+    """`trio.testing`: refused, name by name."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"module 'trio.testing' has no attribute {name!r}")
+        return refuse(f"trio.testing.{name}", "test orchestrations from outside, with trio_durable.testing")
+
+
 def _make() -> SimpleNamespace:
     # So that `isinstance(channel, trio.abc.ReceiveChannel)` and the like say what they say of Trio's own.
     ABC.SendChannel.register(channels.MemorySendChannel)
@@ -180,7 +193,7 @@ def _make() -> SimpleNamespace:
     ABC.AsyncResource.register(channels.MemorySendChannel)
     ABC.AsyncResource.register(channels.MemoryReceiveChannel)
     lowlevel = _Lowlevel(**LOWLEVEL_DURABLE, **LOWLEVEL_PASSED)
-    return SimpleNamespace(**DURABLE, **PASSED, lowlevel=lowlevel)
+    return SimpleNamespace(**DURABLE, **PASSED, lowlevel=lowlevel, testing=_Testing())
 
 
 _FACADE = _make()
