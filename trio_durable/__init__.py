@@ -15,6 +15,7 @@ from trio_durable._durable.context import OrchestrationContext
 from trio_durable._durable.identity import ExecutionInfo, OrchestrationInfo
 from trio_durable._durable.logger import ReplaySafeLogger
 from trio_durable._durable.saga import Saga
+from trio_durable._durable.trio_facade import durable_trio
 from trio_durable._errors import (
     AlreadyExistsError,
     CompensationError,
@@ -68,6 +69,7 @@ __all__ = [
     "TaskFailedError",
     "UnavailableError",
     "Worker",
+    "durable_trio",
     "when_all",
     "when_any",
 ]

@@ -346,6 +346,8 @@ def _foreign(trap: object) -> TypeError:
             f" It came from the real {origin}, which only a module that is passed through, or a worker without a "
             "sandbox, can reach."
         )
+        if origin == "trio":
+            hint += " There, write `from trio_durable import durable_trio as trio`."
     return TypeError(
         f"the orchestration awaited something that is not durable: it gave a {kind.__name__} to the scheduler.{hint} "
         "An orchestration may await what its context returns (ctx.call_activity, ctx.create_timer, ...), durable trio "

@@ -5,14 +5,16 @@ A name is *durable* (it runs on the orchestration's own scheduler, with deadline
 Trio's: the sandbox raises SandboxViolationError with a remedy, as its policy says).  `names.py` makes the documented
 table from these two dictionaries.
 
+`durable_trio` is the same for code that no sandbox sees, and so has to ask for it by this name.
+
 Nothing here belongs to a run: every function finds its scheduler by `current_task()`, so one object serves all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import trio
 from trio_durable_sandbox import refuse
@@ -21,7 +23,7 @@ from trio_durable._core import channels, nurseries, parking, runvars, safe_chann
 from trio_durable._core.tasks import Task
 from trio_durable._durable.vocabulary import ABC, TRIO_LOWLEVEL, Abort
 
-__all__ = ["DURABLE", "LOWLEVEL_DURABLE", "LOWLEVEL_PASSED", "PASSED", "trio_facade"]
+__all__ = ["DURABLE", "LOWLEVEL_DURABLE", "LOWLEVEL_PASSED", "PASSED", "durable_trio", "trio_facade"]
 
 
 async def aclose_forcefully(resource: Any) -> None:
@@ -202,3 +204,23 @@ _FACADE = _make()
 def trio_facade(run: object = None) -> SimpleNamespace:
     """The durable Trio; the same for every run."""
     return _FACADE
+
+
+def _module() -> ModuleType:
+    made = ModuleType("trio_durable.durable_trio", "The durable Trio, for orchestrations that run without a sandbox.")
+    made.__dict__.update(vars(_FACADE))
+
+    def refused(name: str) -> Any:
+        raise AttributeError(
+            f"the durable Trio has no {name!r}. What cannot be durable belongs in an activity; the page on structured "
+            "concurrency lists every name."
+        )
+
+    made.__dict__["__getattr__"] = refused
+    return made
+
+
+if TYPE_CHECKING:
+    durable_trio = trio
+else:
+    durable_trio = _module()

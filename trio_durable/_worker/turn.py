@@ -25,7 +25,7 @@ from trio_durable._core.envelope import unseal
 from trio_durable._core.events import Event, ExecutionStarted, OrchestratorStarted
 from trio_durable._core.replay import OrchestratorMissing, Outcome, Replay
 from trio_durable._durable.context import OrchestrationContext, drive_generator
-from trio_durable._durable.vocabulary import TRIO
+from trio_durable._durable.vocabulary import TRIO, Hidden
 from trio_durable._errors import NotRegisteredError, PayloadError
 from trio_durable._wire.requests import Turn, TurnResult
 from trio_durable._wire.work import EncodedEvents
@@ -194,7 +194,7 @@ class _Instance:
         return self._context.run(self._step, turn)
 
     def _step(self, turn: Turn) -> Outcome:
-        with self._run.active():
+        with Hidden(), self._run.active():
             outcome = self._replay.turn(turn.past[self._seen :], turn.new)
             if self._run.violations:
                 # A violation that the code swallowed has been seen all the same: the turn cannot be trusted.
@@ -210,7 +210,7 @@ class _Instance:
         self._context.run(self._close)
 
     def _close(self) -> None:
-        with self._run.active():
+        with Hidden(), self._run.active():
             self._replay.close()
         self._run.close()
 

@@ -275,6 +275,19 @@ async def nursery_started_in_a_cancelled_scope(trio: Any, log: Log) -> Any:
 
 
 @program
+async def nursery_exit_lets_others_run(trio: Any, log: Log) -> Any:
+    async def child() -> None:
+        log("child")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(child)
+        for _ in range(2):
+            async with trio.open_nursery():
+                pass
+        log("block")
+
+
+@program
 async def nursery_exit_is_not_a_cancel_point(trio: Any, log: Log) -> Any:
     with trio.CancelScope() as scope:
         scope.cancel()
