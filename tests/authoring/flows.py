@@ -42,6 +42,13 @@ def flaky(ctx, times: int):
     return ctx.attempt
 
 
+def forgets(ctx):
+    CALLS.append(str(ctx.attempt))
+    if ctx.attempt < 3:
+        raise ConnectionError("not yet")
+    return ctx.attempt
+
+
 def hopeless(ctx):
     CALLS.append("hopeless")
     raise NonRetryableError("never")
@@ -369,6 +376,18 @@ POLICIES = {
 }
 
 
+#: Long enough for a worker to be replaced between two attempts.
+PATIENT = RetryPolicy(first_retry_interval=timedelta(seconds=0.25), max_number_of_attempts=4)
+
+
+async def tries_patiently(ctx):
+    return await ctx.call_activity(forgets, retry_policy=PATIENT)
+
+
+def tries_patiently_generator(ctx):
+    return (yield ctx.call_activity(forgets, retry_policy=PATIENT))
+
+
 async def gives_up(ctx, how: str):
     await ctx.call_activity(flaky, input=9, retry_policy=POLICIES[how])
 
@@ -546,10 +565,11 @@ ORCHESTRATORS = [
     values_over_generations_generator, looks_like_an_envelope, looks_like_an_envelope_generator, cleans_up,
     cleans_up_generator, books, books_generator, waits_in_a_saga, waits_in_a_saga_generator, saga_in_a_timeout, sends,
     sends_generator, listens, detaches, detaches_generator, detached, retries, retries_generator, gives_up,
-    gives_up_generator, retries_once, retries_once_generator, meets_failures, meets_failures_generator,
+    gives_up_generator, tries_patiently, tries_patiently_generator,
+    retries_once, retries_once_generator, meets_failures, meets_failures_generator,
     needs_an_input, needs_an_input_generator, races, races_generator,
 ]  # fmt: skip
 ACTIVITIES = [
-    echo, echo_async, sees, note, refuses, flaky, hopeless, exits, fails_in_a_nursery, must_not_try_again,
+    echo, echo_async, sees, note, refuses, flaky, forgets, hopeless, exits, fails_in_a_nursery, must_not_try_again,
     needs_a_number, has_a_default, not_a_number,
 ]  # fmt: skip

@@ -201,6 +201,26 @@ async def test_retries_with_jitter(road, flow):
     assert flows.CALLS == ["1", "2", "3"]
 
 
+@pytest.mark.parametrize("flow", [flows.tries_patiently, flows.tries_patiently_generator])
+async def test_attempts_are_counted_whichever_worker_they_meet(road, flow):
+    worker = await road.open(*EVERYTHING)
+    instance_id = await road.client.schedule_new_orchestration(flow, instance_id=road.new_id())
+    with trio.fail_after(20):
+        for answered in (1, 2):
+            while await _failed(road, instance_id) < answered:
+                await trio.sleep(0.01)
+            worker.cancel()
+            worker = await road.open(*EVERYTHING)
+        state = await road.client.wait_for_orchestration_completion(instance_id)
+    assert state.get_output() == 3
+    assert flows.CALLS == ["1", "2", "3"]
+
+
+async def _failed(road, instance_id):
+    history = await road.client.get_orchestration_history(instance_id)
+    return sum(event.kind == "TaskFailed" for event in history)
+
+
 @pytest.mark.parametrize("flow", [flows.gives_up, flows.gives_up_generator])
 @pytest.mark.parametrize(("how", "calls"), [("type", 1), ("handle", 1), ("attempts", 3)])
 async def test_retries_end(road, how, calls, flow):

@@ -19,6 +19,7 @@ from trio_durable._core.events import Status
 from trio_durable._core.instance import Instance
 from trio_durable._core.replay import CANCEL_EVENT, OrchestratorMissing, Replay
 from trio_durable._core.rerun import RerunError, rerun
+from trio_durable._core.retry import attempt_of_version
 from trio_durable._durable.context import drive_generator
 
 
@@ -388,6 +389,29 @@ def test_jitter_only_shortens_and_is_the_same_each_time(attempt, jitter, coeffic
     wait = policy(jitter).delay(attempt, failure, 0, 0, key=key)
     assert wait == policy(jitter).delay(attempt, failure, 0, 0, key=key)
     assert full * (1 - jitter) - 1000 <= wait <= full
+
+
+def test_each_attempt_after_the_first_tells_its_number(script):
+    policy = RetryPolicy(first_retry_interval=timedelta(seconds=1), max_number_of_attempts=9)
+
+    async def main(replay):
+        return await context(replay).call_activity("flaky", retry_policy=policy)
+
+    play = script(main)
+    (first,) = play.start().actions
+    told = [first.version]
+    for number in (1, 3, 5):
+        play.turn(play.failed(number))
+        (again,) = play.turn(play.fired(number + 1), seconds=9).actions
+        assert again.task_execution_id == first.task_execution_id
+        told.append(again.version)
+    assert told == [None, "attempt=2", "attempt=3", "attempt=4"]
+    assert [attempt_of_version(version) for version in told] == [None, 2, 3, 4]
+
+
+@pytest.mark.parametrize("version", [None, "", "v1", "attempt=", "attempt=x", "attempt=-1", "attempt=\u0662"])
+def test_a_version_that_tells_no_attempt(version):
+    assert attempt_of_version(version) is None
 
 
 @pytest.mark.parametrize("jitter", [-0.1, 1.1, float("nan")])

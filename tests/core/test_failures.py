@@ -36,6 +36,12 @@ def test_a_group_is_followed_by_all_that_it_holds():
     ]  # fmt: skip
 
 
+def test_the_message_of_a_group_tells_what_it_holds():
+    group = ExceptionGroup("g", [ValueError("one"), ExceptionGroup("h", [OSError("two")])])
+    told = FailureDetails.from_exception(group).error_message
+    assert told == "g (2 sub-exceptions): ValueError: one; ExceptionGroup: h (1 sub-exception): OSError: two"
+
+
 def test_what_must_not_be_tried_again_counts_inside_a_group():
     assert FailureDetails.from_exception(ExceptionGroup("", [OSError(), NonRetryableError()])).non_retriable
     assert FailureDetails.from_exception(NonRetryableError()).non_retriable

@@ -50,7 +50,7 @@ class FailureDetails:
             chain.append(
                 cls(
                     error_type=type_name(link),
-                    error_message=str(link),
+                    error_message=_message(link),
                     stack_trace="".join(traceback.format_exception(type(link), link, link.__traceback__, chain=False)),
                     non_retriable=(non_retriable or _forbids_retries(error)) if link is error else False,
                 )
@@ -83,6 +83,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             ahead.append(cause)
         if isinstance(link, BaseExceptionGroup):
             ahead.extend(reversed(link.exceptions))
+
+
+def _message(error: BaseException) -> str:
+    """What the error says; a group also says what it holds."""
+    if not isinstance(error, BaseExceptionGroup):
+        return str(error)
+    held = [f"{type_name(each)}: {_message(each)}" for each in error.exceptions[:MAX_CAUSES]]
+    return f"{error}: {'; '.join(held)}"
 
 
 def _forbids_retries(error: BaseException) -> bool:

@@ -73,7 +73,7 @@ from trio_durable._core.events import (
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.futures import DurableFuture
 from trio_durable._core.ledger import ANSWERS, CONFIRMS, KIND_OF, Kind, answered_id, describe, is_indefinite, mismatch
-from trio_durable._core.retry import RetryPolicy
+from trio_durable._core.retry import RetryPolicy, version_of_attempt
 from trio_durable._core.scheduler import Scheduler, Task
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.signals import PLAIN, CancelReason, Vocabulary
@@ -536,7 +536,13 @@ class Replay:
             execution_id = attempts.known_by or self._task_execution_id()
             attempts.known_by = execution_id
             return ScheduleTask(
-                0, name, payload, task_execution_id=execution_id, history_scope=scope, router=router
+                0,
+                name,
+                payload,
+                version=version_of_attempt(attempts.number),
+                task_execution_id=execution_id,
+                history_scope=scope,
+                router=router,
             )
 
         return attempts.start(ask)

@@ -10,7 +10,24 @@ from random import Random
 from trio_durable._core import clock
 from trio_durable._core.failures import FailureDetails
 
-__all__ = ["RetryPolicy"]
+__all__ = ["RetryPolicy", "attempt_of_version", "version_of_attempt"]
+
+#: How the number of an attempt travels.  The protocol has no field for it; the `version` of an activity, which nothing
+#: else uses, arrives with it on every sidecar, changes no input, and is left out of first attempts.
+_ATTEMPT = "attempt="
+
+
+def version_of_attempt(number: int) -> str | None:
+    """The version of the action that asks for attempt `number`, from 1."""
+    return f"{_ATTEMPT}{number}" if number > 1 else None
+
+
+def attempt_of_version(version: str | None) -> int | None:
+    """The number that an activity's version tells; None if it tells none."""
+    if version is None or not version.startswith(_ATTEMPT):
+        return None
+    digits = version[len(_ATTEMPT) :]
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

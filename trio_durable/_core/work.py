@@ -117,6 +117,11 @@ class Attempts:
         #: what all attempts have in common: an execution id, or the instance id of the first
         self.known_by = ""
 
+    @property
+    def number(self) -> int:
+        """Which attempt this is, from 1."""
+        return self._attempt
+
     def start(self, ask: Callable[[], Action]) -> DurableFuture[Any]:
         """Make the first attempt; `ask` gives each one's action."""
         self._ask = ask

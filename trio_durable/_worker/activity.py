@@ -18,6 +18,7 @@ import trio
 from trio_durable import _converter
 from trio_durable._core.envelope import unseal
 from trio_durable._core.failures import FailureDetails
+from trio_durable._core.retry import attempt_of_version
 from trio_durable._core.view import PropagatedHistory, history_event
 from trio_durable._durable.context import SEND_EVENT
 from trio_durable._durable.travel import TRACE_STATE
@@ -37,8 +38,8 @@ class ActivityContext:
 
     orchestration_id: the instance that called.  task_id: the number of the call's action; an attempt has its own.
     task_execution_id: the same for all attempts of one call, so it is a key for making effects idempotent.
-    attempt: the number of the attempt, from 1, as far as this worker saw them: the protocol does not tell it, and a
-    worker that is restarted counts from 1 again.
+    attempt: the number of the attempt, from 1; the orchestration sends it along, whichever worker an attempt meets
+    (docs/metadata.md).  Orchestrations of other SDKs do not: then it is what this worker has seen of the call.
     trace_parent, trace_state: the caller's W3C trace context.  metadata: what the orchestration set.
     propagated_history: what the caller handed down of its history, the eldest first; empty where the call did not ask
     for that or the sidecar does not do it.
@@ -153,6 +154,9 @@ class ActivityRunner:
 
     def _attempt(self, activity: Activity) -> int:
         """Which attempt of its call this is; a repeated delivery of one attempt counts once."""
+        told = attempt_of_version(activity.version)
+        if told is not None:
+            return told
         if not activity.task_execution_id:
             return 1
         seen = self._attempts.pop(activity.task_execution_id, {})
