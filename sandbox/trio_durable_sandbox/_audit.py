@@ -7,6 +7,7 @@ called (`gzip.open`), not the primitive below it.
 
 from __future__ import annotations
 
+import linecache
 import sys
 from types import FrameType
 from typing import Any
@@ -15,6 +16,8 @@ from ._policy import AUDIT_TRUSTED, AUDITED, REMEDIES
 from ._state import MARK, get_run, violation, warn
 
 _installed = False
+_TRANSPARENT = ("trio_durable_sandbox._iterating", "trio_durable_sandbox._order", "trio_durable_sandbox._text")
+"""Builtins as orchestrations have them: they call what they are given as the C functions would."""
 
 
 def install() -> None:
@@ -32,7 +35,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     if run is None or run.unsafe_depth:
         return
     api, remedy = AUDITED[event]
-    if event == "open" and _is_time_zone(args[0]):
+    if event == "open" and (_is_time_zone(args[0]) or _is_source(args[0])):
         return
     name = _called(sys._getframe(1), api)
     if name is None:
@@ -55,6 +58,11 @@ def _is_time_zone(path: object) -> bool:
     )
 
 
+def _is_source(path: object) -> bool:
+    """The interpreter, in C, shows the source line of an exception in `__del__`, which nobody can catch."""
+    return isinstance(path, str) and path in linecache.cache
+
+
 def _called(frame: FrameType | None, primitive: str) -> str | None:
     """What user code called to get here; None where nobody did, or where the I/O is part of the language."""
     last = None
@@ -63,6 +71,9 @@ def _called(frame: FrameType | None, primitive: str) -> str | None:
             if frame.f_code.co_filename.startswith("<") and "importlib" in frame.f_code.co_filename:
                 return None
             return primitive if last is None else _public(_module(last), last.f_code.co_qualname)
+        if _module(frame) in _TRANSPARENT:
+            frame = frame.f_back
+            continue
         if _module(frame).partition(".")[0] in AUDIT_TRUSTED or _module(frame).startswith("trio_durable"):
             return None
         last = frame

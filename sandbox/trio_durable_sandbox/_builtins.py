@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import ast
 import builtins
-import datetime as _datetime
-import enum
 import os
 import sys
 from types import CodeType, MappingProxyType
 from typing import Any
 
 from ._guards import file, file_of, guard, guarded_getattr
-from ._order import ordered, pop, shown, shown_all
+from ._hash import hash_
+from ._iterating import FUNCTIONS, orderly
+from ._members import member
+from ._order import each, lazily, ordered, pop, taking, unpacked
 from ._ownership import changed, mutable
 from ._policy import BUILTINS_REFUSED, REMEDIES
 from ._replace_modules import debug
-from ._rewrite import ATTRIBUTE, BUILTINS_OF, CHANGED, FILE, FILE_OF, MUTABLE, ORDERED, POP, SHOWN, SHOWN_ALL, rewrite
+from ._rewrite import ATTRIBUTE, BUILTINS_OF, CHANGED, FILE, FILE_OF, MUTABLE, rewrite
+from ._rewrite_order import (
+    EACH,
+    IN_ORDER,
+    MEMBER,
+    MOD,
+    ORDERED,
+    ORDERLY,
+    POP,
+    SHOWN,
+    SHOWN_ALL,
+    TAKING,
+    UNPACKED,
+)  # fmt: skip
 from ._standins import BY_VALUE, REPLACEMENTS, refused
 from ._state import MARK, SHARED, active_run, get_run, refuse
-from ._values import stable_hash
+from ._text import mod, shown, shown_all
 
 BUILTINS: dict[str, Any] = dict(vars(builtins))
 
@@ -34,7 +48,7 @@ def _import(
 def _print(*args: Any, **kwargs: Any) -> None:
     run = get_run()
     if run is None or not run.replaying:
-        print(*args, **kwargs)
+        print(*map(shown, args), **kwargs)
 
 
 def _compile(
@@ -79,30 +93,6 @@ def _delattr(obj: Any, name: str, /) -> None:
     delattr(obj, name)
 
 
-def _hash(obj: Any, /) -> int:
-    """The builtin's answer for numbers and for classes with a `__hash__`; a stable one for text and time."""
-    method: Any = type(obj).__hash__
-    if obj is None:
-        return 0x7DB1A5
-    if method is str.__hash__:
-        return stable_hash("str", str.encode(obj, "utf-8", "surrogatepass"))
-    if method is bytes.__hash__:
-        return stable_hash("bytes", bytes(obj))
-    if method is tuple.__hash__:
-        return stable_hash("tuple", repr([_hash(item) for item in tuple.__iter__(obj)]).encode())
-    if method is frozenset.__hash__:
-        return stable_hash("frozenset", repr(sorted(_hash(item) for item in obj)).encode())
-    if method is enum.Enum.__hash__:
-        return _hash(obj._name_)
-    if isinstance(obj, _datetime.datetime) and obj.utcoffset() is not None:
-        return stable_hash("datetime", obj.astimezone(_datetime.UTC).isoformat().encode())
-    if isinstance(obj, _datetime.date | _datetime.time):
-        return stable_hash(type(obj).__name__, obj.isoformat().encode())
-    if method is object.__hash__ or isinstance(obj, type):
-        return refuse("hash of an object without a __hash__ of its own", REMEDIES["identity"], hash, obj)  # type: ignore[no-any-return]
-    return hash(obj)
-
-
 def _vars(*args: Any) -> Any:
     return guarded_getattr(args[0], "__dict__") if args else sys._getframe(1).f_locals
 
@@ -121,9 +111,10 @@ def _breakpoint(*args: Any, **kwargs: Any) -> None:
         sys.breakpointhook(*args, **kwargs)
 
 
+BUILTINS.update(FUNCTIONS)
 for _function, _name in (
     (_import, "__import__"), (_print, "print"), (_compile, "compile"), (_eval, "eval"), (_exec, "exec"),
-    (guarded_getattr, "getattr"), (_setattr, "setattr"), (_delattr, "delattr"), (_hash, "hash"),
+    (guarded_getattr, "getattr"), (_setattr, "setattr"), (_delattr, "delattr"), (hash_, "hash"),
     (_id, "id"), (_vars, "vars"), (_breakpoint, "breakpoint"),
 ):  # fmt: skip
     BUILTINS[_name] = _function
@@ -138,10 +129,10 @@ REPLACEMENTS["builtins"] = lambda real: {key: value for key, value in BUILTINS.i
 BUILTINS[ATTRIBUTE] = guard
 BUILTINS[MUTABLE] = mutable
 BUILTINS[CHANGED] = changed
-BUILTINS[ORDERED] = ordered
-BUILTINS[POP] = pop
-BUILTINS[SHOWN] = shown
-BUILTINS[SHOWN_ALL] = shown_all
+BUILTINS.update({
+    ORDERED: ordered, IN_ORDER: lazily, EACH: each, UNPACKED: unpacked, TAKING: taking, POP: pop, ORDERLY: orderly,
+    MEMBER: member, SHOWN: shown, SHOWN_ALL: shown_all, MOD: mod,
+})  # fmt: skip
 BUILTINS[FILE] = file
 BUILTINS[FILE_OF] = file_of
 BUILTINS[BUILTINS_OF] = lambda: MappingProxyType(BUILTINS)  # one dictionary for all instances: not to be written to

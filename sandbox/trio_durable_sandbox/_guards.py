@@ -26,6 +26,8 @@ from types import (
 )
 from typing import Any
 
+from ._members import NAMES as ORDERED_MEMBERS
+from ._members import in_order_of
 from ._names import ModuleName
 from ._ownership import dict_of, is_shared_class, list_of, mutable, others, proxy_of, share
 from ._policy import MEMBERS, REMEDIES, words
@@ -61,6 +63,8 @@ def guard(obj: Any, name: str, /) -> Any:
 def guarded_getattr(obj: Any, name: str, /, *default: Any) -> Any:
     """The builtin `getattr` of sandboxed code."""
     value = getattr(obj, name, *default)
+    if name in ORDERED_MEMBERS:
+        return in_order_of(obj, name, value)
     handler = _HANDLERS.get(type(value))
     if handler is not None:
         return handler(obj, name, value)

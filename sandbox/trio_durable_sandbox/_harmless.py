@@ -35,6 +35,9 @@ BASES: Final = ENUMS | frozenset([
 ])  # fmt: skip
 """Classes that may be subclassed: none has a metaclass or a hook that remembers its subclasses where users see it."""
 
+MODELS: Final = frozenset(words("pydantic.BaseModel pydantic.RootModel msgspec.Struct"))
+"""Base classes that give each object a copy of a default that is a list, dict or set."""
+
 DECORATORS: Final = frozenset([
     *under("builtins", names="staticmethod classmethod property"),
     *under("dataclasses", "pydantic.dataclasses", names="dataclass"),

@@ -26,7 +26,8 @@ from types import CodeType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from ._builtins import BUILTINS, SHARED_BUILTINS
-from ._classify import Facts, classify, is_name_list
+from ._classify import Facts, classify
+from ._classify_names import is_name_list
 from ._decimal_context import isolate
 from ._errors import SandboxLoadError
 from ._guards import clean, share
@@ -76,6 +77,7 @@ class Importer:
         self._main: str | None = None  # what the __main__ script is called inside
         self.tiers = Tiers(self)
         self._once: dict[str, ModuleType] = {}  # modules without state, executed
+        self._executing: dict[str, ModuleType] = {}
         self._once_lock = threading.RLock()  # taken when such a module is executed, never afterwards
         self._names: list[ModuleName] = []
         weakref.finalize(self, _forget, self._names).atexit = False
@@ -230,7 +232,8 @@ class Importer:
                 finally:
                     run.loading -= 1
         if above is not None:
-            vars(above)[tail] = module
+            # While a package is being executed for all runs, it gets what all have.
+            vars(above)[tail] = self._once.get(unit.name, module) if above is self._executing.get(parent) else module
         return module
 
     def _attach(self, run: Run, unit: Unit) -> ModuleType:
@@ -238,9 +241,11 @@ class Importer:
         module = self._once.get(unit.name)
         if module is None:
             with self._once_lock:
-                module = self._once.get(unit.name)
-                if module is None:
-                    return self._execute_once(run, unit)
+                module = self._once.get(unit.name) or self._execute_once(run, unit)
+        if unit.search is not None:  # its submodules may differ from run to run
+            names = vars(module)
+            module = ModuleType(names["__name__"])
+            vars(module).update(names)
         run.modules[unit.name] = module
         for name in self.tiers.imports_of(unit):
             if name not in run.modules:
@@ -257,19 +262,21 @@ class Importer:
         before = set(self._once)
         sys.modules[own] = module
         self._names.append(own)
-        run.modules[unit.name] = self._once[unit.name] = module
+        run.modules[unit.name] = self._executing[unit.name] = module
         run.loading += 1
         try:
             assert unit.code is not None
             exec(unit.code, names)
         except BaseException:
-            for name in set(self._once) - before:  # those that imported it hold on to it
-                del self._once[name]
+            for name in {unit.name, *self._once} - before:  # those that imported it hold on to it
+                self._once.pop(name, None)
                 run.modules.pop(name, None)
             raise
         finally:
             run.loading -= 1
+            del self._executing[unit.name]
         share(module)
+        self._once[unit.name] = module  # not before: other threads use what they find there
         return module
 
     # -- classification and compilation

@@ -1,14 +1,16 @@
 """Sets in one order on every host.
 
 A set of text iterates in an order that depends on PYTHONHASHSEED, a set of objects in one that depends on
-addresses. User code is rewritten so that wherever it turns a set into a sequence (`for`, comprehensions, `*s`,
-unpacking, `list(s)`, `s.pop()`, `", ".join(s)`, `f"{s}"` ...) the elements come sorted by the key below. A set whose
-elements have no such key cannot be iterated: it is refused with a remedy.
+addresses. User code is rewritten (`_rewrite_order`) so that wherever it turns a set into a sequence (`for`,
+comprehensions, `*s`, unpacking, `list(s)`, `s.pop()`, `", ".join(s)` ...) the elements come sorted by the key below. A
+set whose elements have neither such a key nor a `<` of their own cannot be iterated: it is refused with a remedy.
+`sorted(s, key=...)` is that remedy; so it works, unless two elements share a key. What does not depend on the order
+(`len`, `in`, `|`, `any(s)`) is left alone.
 
-The key is a format like those in `_values`: numbers (by value) < str < bytes < None < tuples < enums < dates and
-times < UUIDs < frozensets < paths < classes and functions < frozen dataclasses < what says its place itself: a
-class may have `__sandbox_order__(self)`, which gives a number that is the same on every replay; the engine's tasks and
-futures do.
+The key is a format like those in `_values`: NaN < numbers (by value) < complex < str < bytes < None < tuples < enums <
+dates, times and zones < UUIDs < frozensets < paths < classes and functions < objects of generated classes (dataclasses,
+attrs, msgspec, pydantic) by their fields < what says its place itself: a class may have `__sandbox_order__(self)`,
+which gives a number that is the same on every replay; the engine's tasks and futures do.
 """
 
 from __future__ import annotations
@@ -18,19 +20,22 @@ import datetime as _datetime
 import decimal
 import enum
 import fractions
+import itertools
 import pathlib
-import re
-import types
 import uuid
-from collections.abc import Callable
+import weakref
+import zoneinfo
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
-from ._state import refuse
+from ._state import MARK, refuse
 
-REMEDY = "sort it with a key, or keep the elements in a list or as the keys of a dict, which have an order"
+REMEDY = "use sorted(..., key=...), or keep the elements in a list or as the keys of a dict, which have an order"
 _SETS = (set, frozenset)
 _SET_ITERS: tuple[Any, ...] = (set.__iter__, frozenset.__iter__)
-_SET_REPRS: tuple[Any, ...] = (set.__repr__, frozenset.__repr__)
+_UNORDERED = (set, frozenset, weakref.WeakSet)
+_OF_TUPLES: tuple[type, ...] = (Mapping, type({}.items()), enumerate, zip)
 
 
 class _NoOrder(Exception):
@@ -47,13 +52,29 @@ def _key(item: Any) -> tuple[Any, ...]:
     for base in (int, float, str, bytes, tuple, frozenset, pathlib.PurePath, type):
         if isinstance(item, base):
             return _KEYS[base](item)
-    if dataclasses.is_dataclass(item):
-        fields = [_key(getattr(item, field.name)) for field in dataclasses.fields(item) if field.compare]
-        return 11, kind.__qualname__, fields
+    names = _compared(item)
+    if names is not None:
+        return 11, kind.__qualname__, [_key(getattr(item, name)) for name in names]
     place = getattr(kind, "__sandbox_order__", None)
     if place is not None:
         return 12, place(item)
     raise _NoOrder(kind.__qualname__)
+
+
+def _compared(item: Any) -> Iterable[str] | None:
+    """The fields by which an object of a generated class is compared."""
+    kind: Any = type(item)
+    if dataclasses.is_dataclass(item):
+        return [field.name for field in dataclasses.fields(item) if field.compare]
+    attributes = getattr(kind, "__attrs_attrs__", None)
+    if attributes is not None:
+        return [attribute.name for attribute in attributes if attribute.eq]
+    found: Iterable[str] | None = getattr(kind, "__struct_fields__", None)  # msgspec
+    return getattr(kind, "__pydantic_fields__", None) if found is None else found
+
+
+def _number(item: Any) -> tuple[Any, ...]:
+    return (0, item) if item == item else (-1, type(item).__name__)
 
 
 def _function(item: Any) -> tuple[Any, ...]:
@@ -67,115 +88,134 @@ def _moment(item: Any) -> tuple[Any, ...]:
 
 
 _KEYS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
-    bool: lambda item: (0, item), int: lambda item: (0, item), float: lambda item: (0, item),
-    decimal.Decimal: lambda item: (0, item), fractions.Fraction: lambda item: (0, item),
+    bool: lambda item: (0, item), int: lambda item: (0, item), float: _number,
+    complex: lambda item: (0.5, [_number(item.real), _number(item.imag)]),
+    decimal.Decimal: _number, fractions.Fraction: lambda item: (0, item),
     str: lambda item: (1, str(item)), bytes: lambda item: (2, bytes(item)), type(None): lambda item: (3,),
     tuple: lambda item: (4, [_key(part) for part in item]),
+    range: lambda item: (4, [(0, item.start), (0, item.stop), (0, item.step)]),
     _datetime.datetime: _moment, _datetime.date: _moment, _datetime.time: _moment,
     _datetime.timedelta: lambda item: (6, "timedelta", item),
+    _datetime.timezone: lambda item: (6, "timezone", str(item)),
+    zoneinfo.ZoneInfo: lambda item: (6, "timezone", str(item)),
     uuid.UUID: lambda item: (7, item.int),
     frozenset: lambda item: (8, sorted(_key(part) for part in item)),
     pathlib.PurePath: lambda item: (9, item.as_posix()),
-    type: _function, types.FunctionType: _function, types.BuiltinFunctionType: _function,
+    type: _function, FunctionType: _function, BuiltinFunctionType: _function,
 }  # fmt: skip
+_SIMPLE: tuple[set[type], ...] = ({str}, {int}, {bytes})
+"""Kinds of elements whose own order is that of their keys."""
+
+
+def arranged(items: Any) -> list[Any] | None:
+    """The elements in the order of their keys, or in that of their own `<`; None where they have neither."""
+    if set(map(type, items)) in _SIMPLE:
+        return sorted(items)
+    try:
+        return sorted(items, key=_key)
+    except (_NoOrder, TypeError, ArithmeticError):
+        pass
+    try:
+        made = sorted(items)
+        return made if all(one < other for one, other in itertools.pairwise(made)) else None
+    except (TypeError, ArithmeticError):
+        return None
+
+
+def kind_of(items: Any) -> str:
+    """What the elements are, for a message."""
+    names = sorted({type(item).__qualname__ for item in items})
+    return names[0] if len(names) == 1 else "several kinds"
 
 
 def in_order(items: Any) -> list[Any]:
     """The elements of a set in the order of their keys, or a violation."""
-    try:
-        return sorted(items, key=_key)
-    except (_NoOrder, TypeError) as error:
-        what = str(error) if isinstance(error, _NoOrder) else "several kinds"
-        return refuse(f"iterating a set of {what}", REMEDY, list, items)  # type: ignore[no-any-return]
+    made = arranged(items)
+    if made is None:
+        return refuse(f"iterating a set of {kind_of(items)}", REMEDY, list, items)  # type: ignore[no-any-return]
+    return made
+
+
+def quietly_in_order(items: Any, fallback: Callable[[Any], str]) -> list[Any]:
+    """For text, where nothing needs to be refused: by the elements' own text where they have no other order."""
+    made = arranged(items)
+    return sorted(items, key=fallback) if made is None else made
+
+
+def is_unordered(value: Any) -> bool:
+    """A set (or WeakSet) that has more than one element and no `__iter__` of its own."""
+    if isinstance(value, _SETS):
+        return type(value).__iter__ in _SET_ITERS and len(value) > 1
+    return type(value) is weakref.WeakSet
 
 
 def ordered(value: Any, /) -> Any:
     """A set as a sorted list; anything else as it is."""
-    if isinstance(value, _SETS) and type(value).__iter__ in _SET_ITERS:
-        return in_order(value) if len(value) > 1 else value
+    if isinstance(value, _UNORDERED) and is_unordered(value):
+        return in_order(value)
     return value
 
 
-def pop(owner: Any, /) -> Any:
-    """`owner.pop()`: of a set, its first element."""
-    if type(owner) is set and len(owner) > 1:
-        first = in_order(owner)[0]
-        owner.remove(first)
-        return first
-    return owner.pop()
+class InOrder(set[Any]):
+    """A set that is handed to a method which may iterate it (`extend`), or not (`set.update`): sorts when it does."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(in_order(set(self)))
 
 
-class _Shown:
-    """A text that takes an object's place in `str`, `repr`, `print` and f-strings."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
-
-    def __format__(self, spec: str) -> str:
-        if spec:
-            raise TypeError("unsupported format string passed to object.__format__")
-        return self._text
+def lazily(value: Any, /) -> Any:
+    """A set as one that iterates in order; anything else as it is."""
+    plain = isinstance(value, _SETS) and type(value).__iter__ in _SET_ITERS and len(value) > 1
+    return InOrder(value) if plain else value
 
 
-_PLAIN = frozenset({str, int, float, bool, type(None), bytes, complex})
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_WITH_ADDRESS: frozenset[Any] = frozenset(
-    kind.__repr__ for kind in (
-        object, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.CoroutineType,
-        types.GeneratorType, types.AsyncGeneratorType, types.MethodWrapperType,
-    )
-)  # fmt: skip
-_TOO_DEEP = 50
+def taking(method: Any, /) -> Any:
+    """`X.update` and other methods that iterate what they are given, unless they are the user's own."""
+    function = getattr(method, "__func__", method)
+    if isinstance(function, FunctionType) and MARK in function.__globals__.get("__builtins__", ()):
+        return method
+    return lambda *args, **options: method(*map(lazily, args), **options)
 
 
-def _has_address(value: Any) -> bool:
-    kind: Any = type(value)
-    own = kind.__str__ is object.__str__ and kind.__format__ is object.__format__
-    return own and kind.__repr__ in _WITH_ADDRESS and not isinstance(value, type)
+def each(value: Any, /) -> Any:
+    """The sets within an iterable (or among the values of a mapping) in order, for what iterates those in turn."""
+    if isinstance(value, Mapping):
+        return {key: ordered(item) for key, item in value.items()}
+    value = ordered(value)
+    if isinstance(value, list | tuple):
+        return [ordered(item) for item in value] if any(map(is_unordered, value)) else value
+    return map(ordered, value)
 
 
-def _differs(value: Any, depth: int = 0) -> bool:
-    """Whether its text would differ from host to host: it shows an address, or a set within builtin containers."""
-    kind = type(value)
-    if kind in _PLAIN or depth > _TOO_DEEP:
-        return False
-    if kind is list or kind is tuple:
-        return any(_differs(item, depth + 1) for item in value)
-    if kind is dict:
-        return any(_differs(key, depth + 1) or _differs(item, depth + 1) for key, item in value.items())
-    if isinstance(value, _SETS):
-        return kind.__repr__ in _SET_REPRS and (len(value) > 1 or any(_differs(item, depth + 1) for item in value))
-    return _has_address(value)
+def unpacked(value: Any, /) -> Any:
+    """`for a, b in value`: its elements are unpacked, so those that are sets must have an order, too."""
+    value = ordered(value)
+    if isinstance(value, list | tuple):
+        kinds = set(map(type, value))
+        return value if kinds.isdisjoint(_SETS) else [ordered(item) for item in value]
+    if isinstance(value, _OF_TUPLES):
+        return value
+    return map(ordered, value)
 
 
-def _text(value: Any, depth: int = 0) -> str:
-    """`repr` with sets in order and without addresses."""
-    kind = type(value)
-    if depth > _TOO_DEEP:
-        return "..."
-    if kind is list:
-        return "[" + ", ".join(_text(item, depth + 1) for item in value) + "]"
-    if kind is tuple:
-        return "(" + ", ".join(_text(item, depth + 1) for item in value) + (",)" if len(value) == 1 else ")")
-    if kind is dict:
-        pairs = (f"{_text(key, depth + 1)}: {_text(item, depth + 1)}" for key, item in value.items())
-        return "{" + ", ".join(pairs) + "}"
-    if isinstance(value, _SETS) and kind.__repr__ in _SET_REPRS and value:
-        inner = "{" + ", ".join(_text(item, depth + 1) for item in in_order(value)) + "}"
-        return inner if kind is set else f"{kind.__name__}({inner})"
-    return _ADDRESS.sub("", repr(value)) if _has_address(value) else repr(value)
+def pop(owner: Any, /, *args: Any) -> Any:
+    """`owner.pop()`: of a set, its first element. Also `set.pop(owner)`."""
+    if owner is set and args:
+        return pop_first(*args)
+    if isinstance(owner, set) and type(owner).pop is set.pop and not args:
+        return pop_first(owner)
+    return owner.pop(*args)
 
 
-def shown(value: Any, /) -> Any:
-    """What takes a value's place where it becomes text: sets in order, no addresses; most values as they are."""
-    return _Shown(_text(value)) if type(value) not in _PLAIN and _differs(value) else value
-
-
-def shown_all(values: Any, /) -> Any:
-    """The right side of `"..." % values`."""
-    return tuple(shown(value) for value in values) if type(values) is tuple else shown(values)
+def pop_first(items: Any, /) -> Any:
+    """The first element of a set, removed from it."""
+    if len(items) < 2:
+        return set.pop(items)
+    try:
+        first = min(items) if set(map(type, items)) in _SIMPLE else min(items, key=_key)
+    except (_NoOrder, TypeError, ArithmeticError):
+        first = in_order(items)[0]
+    set.remove(items, first)
+    return first

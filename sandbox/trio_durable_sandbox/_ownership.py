@@ -87,23 +87,24 @@ def mutable(obj: Any, /) -> Any:
     return refuse(f"assignment to an attribute of {shared}", REMEDIES["shared"], lambda: obj)
 
 
-def changed(obj: Any, module: str, path: str, /) -> Any:
-    """An object found through an import of `module`, on which a method that changes it is about to be called."""
+def changed(obj: Any, path: str, /) -> Any:
+    """An object found through an import, on which a method that changes it is about to be called."""
     if not isinstance(obj, _CONTAINERS):
         return obj
     run = get_run()
-    if run is None or _is_own(run, module):
+    if run is None or _is_own(run, path):
         return obj
     return refuse(f"a change of {path}", REMEDIES["shared"], lambda: obj)
 
 
-def _is_own(run: Any, module: str) -> bool:
-    while module:
-        found = run.modules.get(module)
+def _is_own(run: Any, path: str) -> bool:
+    """Whether the innermost module of a path such as `a.b.LIST.append` is the run's own."""
+    while path:
+        found = run.modules.get(path)
         if found is not None:
             builtins = vars(found).get("__builtins__", ())
             return MARK in builtins and SHARED not in builtins
-        module = module.rpartition(".")[0]
+        path = path.rpartition(".")[0]
     return False
 
 

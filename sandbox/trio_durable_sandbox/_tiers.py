@@ -1,16 +1,19 @@
 """Which of the user's modules are shared by all runs, and which are executed per run.
 
 `_classify` says what the source of one module tells; here that is put together over the modules that import one
-another. A module with state makes every module that holds something of it one with state. Packages are always
-executed per run: the import system binds their submodules into them, and those may differ from run to run.
+another. A module with state makes every module that holds something of it one with state. The import system binds
+submodules into packages, and those may differ from run to run: so a package without state is executed once, and each
+run gets a module of its own with the same contents. What holds on to a package as such (`import package`) has state.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._classify import Facts, Import
+from ._classify import Facts
+from ._classify_names import Import
 from ._errors import SandboxLoadError
+from ._harmless import MODELS
 
 if TYPE_CHECKING:
     from ._importer import Importer, Unit
@@ -83,14 +86,33 @@ class Tiers:
             return "isolate= lists it"
         if sandbox.shared(unit.name):
             return None if unit.code is not None else "it has no code"
-        if unit.facts is None or unit.search is not None or unit.name in ("__main__", "__mp_main__"):
-            return "packages, scripts and modules without source are executed per instance"
+        if unit.facts is None or unit.code is None or unit.name in ("__main__", "__mp_main__"):
+            return "scripts, namespace packages and modules without source are executed per instance"
         if unit.facts.reason is not None:
             return unit.facts.reason
+        for kind, reason in unit.facts.models:
+            if not self._is_model(unit.name, kind):
+                return reason
         for name, by in changed.items():
             if by != unit.name and (name + ".").startswith(unit.name + "."):
                 return f"{by} assigns into {name}"
         return None
+
+    def _is_model(self, module: str, name: str, depth: int = 0) -> bool:
+        """Whether a class gives its objects copies of mutable defaults."""
+        if f"{module}.{name}" in MODELS:
+            return True
+        unit = self._importer.units.get(module)
+        if unit is None or unit.facts is None or depth > 20:
+            return False
+        if name in unit.facts.imported:
+            home, _, own = unit.facts.imported[name].rpartition(".")
+            return self._is_model(home, own, depth + 1)
+        for base in unit.facts.derived.get(name, ()):
+            home, _, own = base.rpartition(".")
+            if self._is_model(home or module, own, depth + 1):
+                return True
+        return False
 
     def _imported_reason(self, unit: Unit, reasons: dict[str, str | None]) -> str | None:
         forced = self._importer.sandbox.shared(unit.name)
@@ -119,17 +141,27 @@ class Tiers:
             reason = reasons.get(unit.name)
             return None if reason is None else f"{unit.name} has state ({reason})"
         if not needed.names:
-            return f"the package {unit.name} is executed per instance"
+            return f"each instance has the package {unit.name} in a module of its own"
         for item in needed.names:
-            child = f"{unit.name}.{item.removeprefix('?')}"
-            if child not in importer.units or (unit.facts is not None and item in unit.facts.binds):
-                return f"{item.removeprefix('?')} comes from the package {unit.name}, which is executed per instance"
-            if reasons.get(child) is not None:
-                return f"{child} has state ({reasons[child]})"
+            reason = self._item_reason(unit, item.removeprefix("?"), reasons)
+            if reason is not None:
+                return reason
         return None
 
+    def _item_reason(self, package: Unit, item: str, reasons: dict[str, str | None]) -> str | None:
+        full = f"{package.name}.{item}"
+        child = self._importer.units.get(full)
+        if child is None or (package.facts is not None and item in package.facts.binds):
+            reason = reasons.get(package.name)
+            if reason is None and package.facts is not None and item in package.facts.binds:
+                return None
+            return f"{item} comes from the package {package.name}, which has state ({reason or 'it makes the name'})"
+        if child.search is not None:
+            return f"each instance has the package {full} in a module of its own"
+        return None if reasons.get(full) is None else f"{full} has state ({reasons[full]})"
 
-_NOTHING = Facts(None, (), frozenset(), frozenset())
+
+_NOTHING = Facts(None, (), frozenset(), frozenset(), {}, {}, ())
 
 
 def _executed(unit: Unit) -> tuple[Import, ...]:

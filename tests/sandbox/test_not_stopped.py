@@ -30,8 +30,12 @@ HOLES = {
         "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    return 'user_hole_file_names' in traceback.format_exc()",
         True,
     ),
+    "builtin-types-under-other-names": (
+        "make = list\nwords = {str(n) for n in range(50)}\nreturn make(words) != [*words]",
+        True,
+    ),
     "text-within-objects": (
-        "from dataclasses import dataclass\n@dataclass\nclass D:\n    x: object\nreturn ' at 0x' in repr(D(object()))",
+        "import inspect\ndef g(x=object()): ...\nreturn ' at 0x' in str(inspect.signature(g))",
         True,
     ),
     "fields-of-shared-classes": (

@@ -34,6 +34,8 @@ MODELS = {
     "main block": "def M(): pass\nif __name__ == '__main__':\n    state = []\n    M()\n",
     "frozen dataclass with __post_init__": "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass M:\n    x: int\n    def __post_init__(self):\n        object.__setattr__(self, 'x', self.x + 1)\n",
     "pydantic": "from pydantic import BaseModel, ConfigDict, Field, field_validator\nclass M(BaseModel):\n    model_config = ConfigDict(frozen=True)\n    x: int = Field(default=1, gt=0)\n    tags: tuple[str, ...] = ()\n    names: list[str] = Field(default_factory=list)\n    @field_validator('x')\n    @classmethod\n    def even(cls, v): return v\n",
+    "models with lists": "from pydantic import BaseModel\nclass Base(BaseModel): ...\nclass M(Base):\n    x: list[int] = []\n    y: dict[str, int] = {'a': 1}\n",
+    "msgspec with a list": "import msgspec\nclass M(msgspec.Struct):\n    x: list = []\n    y: dict = {}\n",
     "attrs": "import attrs\n@attrs.define\nclass M:\n    x: int = attrs.field(default=1, validator=attrs.validators.instance_of(int))\n    tags: list = attrs.field(factory=list)\n",
     "msgspec": "import msgspec\nclass M(msgspec.Struct, frozen=True):\n    x: int = 1\n",
     "annotated": "from typing import Annotated\nfrom pydantic import Field\nPositive = Annotated[int, 'positive']\nclass M:\n    x: Positive\n",
@@ -88,7 +90,8 @@ STATE = {
     "a shadowed import": ("from dataclasses import dataclass\ndef dataclass(c): return c\n@dataclass\nclass M: ...\n", "decorator dataclass"),
     "a library's list, copied": ("import string\nM = sorted(string.digits)\n", "the call of sorted"),
     "walrus": ("if (M := 3): pass\n", "assignment within"),
-    "pydantic with a list": ("from pydantic import BaseModel\nclass M(BaseModel):\n    x: list = []\n", "a list"),
+    "a model with a list of lists": ("from pydantic import BaseModel\nclass M(BaseModel):\n    x: list = [[]]\n", "a list"),
+    "a list in a class that is no model": ("class Base: ...\nclass M(Base):\n    x: list = []\n", "a list"),
     "pydantic with a hook": ("from pydantic import BaseModel\nimport time\nclass M(BaseModel):\n    @classmethod\n    def __pydantic_init_subclass__(cls, **k): time.time()\n", "executed when a class is made"),
     "nested class with state": ("class M:\n    class N:\n        items = []\n", "a list"),
     "a cached property of an enum": ("import enum, functools\nclass M(enum.Enum):\n    A = 1\n    @functools.cached_property\n    def f(self): return []\n", "cached_property"),
@@ -348,7 +351,7 @@ def test_modules_of_packages(workshop: Any) -> None:
     assert seen[0][3] is seen[1][3] is True
     tiers = sandbox.tiers()
     assert (tiers["boxes.models"], tiers["boxes.units"]) == ("shared", "shared")
-    assert tiers["boxes"].startswith("packages")
+    assert tiers["boxes"].startswith("line 2: a list")
 
 
 def test_a_shared_import_of_decimal_isolates_its_context(workshop: Any) -> None:

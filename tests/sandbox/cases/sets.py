@@ -1,0 +1,193 @@
+"""Further places where a set becomes a sequence, and those where its order does not matter."""
+import collections
+import contextlib
+import csv
+import dataclasses
+import functools
+import graphlib
+import io
+import ipaddress
+import itertools
+import json
+import operator
+import urllib.parse
+import weakref
+
+WORDS = {"pear", "apple", "fig", "plum", "kiwi", "lime", "date", "sloe"}
+PAIRS = {("a", 1), ("b", 2), ("a", 3), ("b", 4)}
+
+
+class Item:
+    def __init__(self, name):
+        self.name = name
+
+
+class Ranked(Item):
+    def __lt__(self, other):
+        return self.name < other.name
+
+
+class Words(set):
+    def __iter__(self):
+        return super().__iter__()
+
+
+class Collector:
+    def update(self, words):
+        return type(words).__name__, len(words)
+
+
+def items():
+    return {Item("b"), Item("a"), Item("c")}
+
+
+def case_augmented_assignment():  # works
+    out, found, seen = [], {}, {"x"}
+    out += WORDS
+    found |= PAIRS
+    seen |= WORDS
+    seen |= items()
+    return out, found, len(seen), type(seen).__name__
+
+
+def case_slices():  # works
+    out = [1, 2, 3]
+    out[1:] = WORDS
+    out[:0] = WORDS
+    return out
+
+
+def case_several_targets():  # works
+    whole = [first, *rest] = WORDS
+    (one, two), three = {"x", "y"}, 3
+    return type(whole).__name__, first, rest, one, two, three
+
+
+def case_elements_that_are_unpacked():  # works
+    edges = [frozenset({"a", "b"}), frozenset({"d", "c"})]
+    with contextlib.nullcontext({"x", "y"}) as (first, second):
+        pass
+    return [(a, b) for a, b in edges], [a + b for a, b in set(edges)], first, second, list(dict(edges).items())
+
+
+def case_pop_by_other_ways():  # works
+    out = []
+    for take in (lambda s: s.pop, lambda s: getattr(s, "pop"), lambda s: functools.partial(set.pop, s)):
+        left = set(WORDS)
+        pop = take(left)
+        out.append((pop(), pop(), len(left)))
+    return out, operator.methodcaller("pop")(set(WORDS)), Words(WORDS).pop(), set.pop(set(WORDS))
+
+
+def case_own_iter():  # works
+    return list(Words(WORDS)), next(WORDS.__iter__()), [*iter(WORDS)]
+
+
+def case_functions_handed_on():  # works
+    take, made = iter, sorted
+    return (list(map(list, [WORDS])), list(map(", ".join, [WORDS, WORDS])), next(take(WORDS)), made(WORDS)[0],
+            json.dumps({"words": WORDS}, default=list), list(map(sorted, sorted([{"b", "a"}, {"c", "a"}], key=list))))
+
+
+def case_functions_that_keep_a_set():  # works
+    keep = functools.partial(isinstance, set(WORDS))
+    both = functools.reduce(operator.or_, [{"a"}, {"b"}], set(WORDS))
+    by = collections.defaultdict(set, a=set(WORDS))
+    return keep(set), len(both), isinstance(next(itertools.repeat(WORDS)), set), type(by["a"]) is set, type(dict(a=WORDS)["a"]) is set
+
+
+def case_sets_within():  # works
+    return (list(itertools.chain.from_iterable([WORDS, WORDS])), list(itertools.chain(*[WORDS])),
+            list(zip(*[WORDS, WORDS]))[0], list(itertools.product(*[WORDS, "a"]))[:2])
+
+
+def case_topological_order():  # works
+    return list(graphlib.TopologicalSorter({"last": WORDS, "end": {"last"}}).static_order())
+
+
+def case_csv_and_urls():  # works
+    file = io.StringIO()
+    csv.writer(file).writerow(WORDS)
+    csv.writer(file).writerows([WORDS])
+    return file.getvalue(), urllib.parse.urlencode({"q": WORDS}, doseq=True)
+
+
+def case_own_update():  # works
+    return Collector().update(WORDS)
+
+
+def case_sorted_by_a_key():  # works
+    return ([item.name for item in sorted(items(), key=lambda item: item.name)],
+            [item.name for item in sorted(items(), key=operator.attrgetter("name"), reverse=True)],
+            min(items(), key=lambda item: item.name).name, max(items(), key=lambda item: item.name).name)
+
+
+def case_sorted_by_a_tie():
+    sorted(items(), key=lambda item: 1)  # refused: sorting a set of Item by a key that two elements share
+
+
+def case_least_by_a_tie():
+    min(items(), key=lambda item: len(item.name))  # refused: taking the least of a set of Item by a key that two elements share
+
+
+def case_elements_with_an_order_of_their_own():  # works
+    hosts = {ipaddress.ip_address("10.0.0.2"), ipaddress.ip_address("10.0.0.1")}
+    return [str(host) for host in hosts], [item.name for item in {Ranked("b"), Ranked("a")}], list({2j, 1j, 1 + 1j})
+
+
+def case_elements_that_are_equal_in_order():
+    list({Ranked("a"), Ranked("a")})  # refused: iterating a set of Ranked
+
+
+def case_not_a_number():  # works
+    return str([x for x in {float("nan"), 1.0, -1.0}])
+
+
+def case_blind_to_order():  # works
+    found = items()
+    both = found | {Item("d")}
+    both.update(items())
+    return (len({item.name for item in found}), sorted(item.name for item in found), len(both), max(i.name for i in found),
+            any(item.name == "a" for item in found), all(item.name for item in found), set(found) == found, bool(found))
+
+
+def case_generator_that_calls():
+    any(print(item) for item in items())  # refused: iterating a set of Item
+
+
+def case_weak_sets():
+    kept = [Item("a"), Item("b")]
+    for _ in weakref.WeakSet(kept):  # refused: iterating a set of Item
+        pass
+
+
+def case_weak_sets_of_values():  # works
+    @dataclasses.dataclass(frozen=True)
+    class Key:
+        name: str
+    kept = [Key("c"), Key("a"), Key("b")]
+    return [key.name for key in weakref.WeakSet(kept)], len(weakref.WeakSet(kept)), kept[0] in weakref.WeakSet(kept)
+
+
+def case_hash_methods():  # works
+    return "a".__hash__(), (1, "a").__hash__(), hash("a") == "a".__hash__()
+
+
+def case_hash_method_of_an_object():
+    Item("a").__hash__()  # refused: hash of an object without a __hash__ of its own
+
+
+def case_hash_of_the_base_class():  # works
+    class Name(str):
+        def __hash__(self):
+            return super().__hash__()
+    class Same:
+        __hash__ = object.__hash__
+    return {Name("a"): 1}["a"], len({Same(), Same()}), {"a": 2}[Name("a")]
+
+
+def case_views_and_counters():  # works
+    counts = collections.Counter(a=1)
+    counts.update(WORDS)
+    order = collections.OrderedDict.fromkeys(WORDS)
+    return list(counts), list(order), list(counts.keys() - {"a"}), collections.ChainMap(dict.fromkeys(WORDS)).popitem()

@@ -1,0 +1,110 @@
+"""What values look like as text: sets in order, no addresses, however the text is made."""
+import collections
+import contextvars
+import dataclasses
+import functools
+import json
+import string
+import types
+import typing
+import weakref
+
+WORDS = {"pear", "apple", "fig", "plum", "kiwi", "lime", "date", "sloe"}
+
+
+class Plain:
+    pass
+
+
+class Spoken:
+    def __str__(self):
+        return "spoken"
+
+
+class Holder:
+    def __init__(self, held):
+        self.held = held
+
+    def __repr__(self):
+        return f"{super().__repr__()} of {self.held!r}"
+
+
+@dataclasses.dataclass
+class Fields:
+    one: object
+    two: object = None
+
+
+class Named(typing.NamedTuple):
+    one: object
+
+
+def case_templates():  # works
+    template, percent = "{} {!r:.4} {name}", "%s %r"
+    return (template.format(WORDS, [WORDS], name=Plain()), percent % (WORDS, Plain()), "{w}".format_map({"w": WORDS}),
+            string.Template("$w $p").substitute(w=WORDS, p=Plain()), string.Template("$w").safe_substitute({"w": WORDS}))
+
+
+def case_percent_with_names():  # works
+    assert "%(a)s" % {"a": 1, "b": Plain()} == "1" and 7 % len(WORDS) == 7
+    return "%(a)s %(b)r" % {"a": WORDS, "b": Plain()}, "%s" % {"a": WORDS}, "%s %%" % (WORDS,)
+
+
+def case_exceptions():  # works
+    try:
+        {}[frozenset(WORDS)]
+    except KeyError as error:
+        missing = str(error), repr(error), f"{error}"
+    return missing, str(ValueError(WORDS)), repr(ValueError("a", Plain())), str(ValueError("plain")), str(OSError(2, "no"))
+
+
+def case_containers():  # works
+    return (str(collections.deque([WORDS])), repr(collections.OrderedDict(a=Plain())), str(collections.Counter(WORDS)),
+            repr(collections.defaultdict(list, a=WORDS)), str(types.SimpleNamespace(a=WORDS)))
+
+
+def case_generated_classes():  # works
+    return str(Fields(WORDS, Plain())), repr(Named(WORDS)), f"{Fields([Fields(WORDS)])}", str(Fields("plain")), repr([Named(1)])
+
+
+def case_what_users_write():  # works
+    return repr(Holder(WORDS)), str(Spoken()), repr(Spoken()), f"{Spoken()} {[Spoken()]}", str(Fields(Spoken()))
+
+
+def case_functions_handed_on():  # works
+    show = repr
+    return (", ".join(map(str, [Plain(), WORDS])), list(map(repr, [Plain()])), show(WORDS), json.dumps([Plain()], default=str),
+            json.dumps({"a": WORDS}, default=repr), sorted([Plain(), Plain()], key=repr) != [], format(Plain()), ascii({"é", "a"}))
+
+
+def case_methods():  # works
+    return Plain().__str__(), Plain().__repr__(), object.__repr__(Plain()), WORDS.__repr__(), str(Holder(1).__repr__)[:18]
+
+
+def case_other_objects():  # works
+    made = Plain()
+    texts = (repr(functools.partial(print, Plain())), str(weakref.ref(made)), repr(contextvars.ContextVar("v")), str(Plain().__init__))
+    assert not any("0x" in text for text in texts), texts
+    return texts
+
+
+def case_sets_of_objects():  # works
+    return str({Plain(), Plain()}), f"{ {Plain(), Spoken()} }", len(repr([{Plain()}, {Plain(), 1}]))
+
+
+def case_loops():  # works
+    loop, other = [], {}
+    loop += [loop, WORDS, loop]
+    other["self"], other["words"] = other, WORDS
+    return str(loop), repr(other)
+
+
+def case_formats():  # works
+    return f"{3:>5}|{'a':5}|{2.5!r:>6}|{True:d}", "{:%Y}".format(__import__("datetime").date(2024, 1, 1)), "%5.1f|%03d" % (2.25, 7)
+
+
+def case_builtins_in_classes():  # works
+    class Report:
+        show = repr
+        order = sorted
+    return Report().show({"b", "a"}), Report().order({"b", "a"})
