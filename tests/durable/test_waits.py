@@ -283,6 +283,20 @@ def test_the_contexts_call_may_be_started_itself(script):
     assert s.completion.result == "both"
 
 
+def test_a_call_in_place_of_a_function_is_told_apart(script):
+    async def main(r):
+        async with trio.open_nursery() as nursery:
+            try:
+                nursery.start_soon(call(r, "a"))
+            except TypeError as error:
+                return str(error)
+
+    s = script(main)
+    s.start()
+    assert "<DurableFuture activity 'a': pending>" in s.completion.result
+    assert "nursery.start_soon(fn, ...)" in s.completion.result
+
+
 def test_failed_calls_come_out_as_a_group(script):
     async def main(r):
         try:

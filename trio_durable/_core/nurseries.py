@@ -21,7 +21,7 @@ from trio_durable._core.scopes import LOOSE, CancelScope
 from trio_durable._core.signals import CancelReason
 from trio_durable._core.tasks import Task, cancel_shielded_checkpoint, current_task, wait_on
 
-__all__ = ["Nursery", "NurseryManager", "TaskStatus", "open_nursery"]
+__all__ = ["Nursery", "NurseryManager", "TaskStatus", "open_nursery", "raise_as_it_is"]
 
 _MISSING = object()
 
@@ -89,7 +89,7 @@ class Nursery:
                     raise RuntimeError(
                         "a task being started may not start others in the nursery of its task_status"
                     ) from group
-                _raise_as_it_is(group.exceptions[0])
+                raise_as_it_is(group.exceptions[0])
             if status._value is _MISSING:
                 raise RuntimeError("child exited without calling task_status.started()")
             return status._value
@@ -176,7 +176,7 @@ class NurseryManager:
         if remaining is error:
             return False
         try:
-            _raise_as_it_is(remaining)
+            raise_as_it_is(remaining)
         finally:
             del remaining, error
 
@@ -235,7 +235,7 @@ class TaskStatus:
         old._check_closed()
 
 
-def _raise_as_it_is(error: BaseException) -> NoReturn:
+def raise_as_it_is(error: BaseException) -> NoReturn:
     """Raise `error` without Python's giving it another __context__."""
     context = error.__context__
     try:

@@ -151,10 +151,10 @@ class Replay:
         self._open: dict[tuple[Kind, int], _Answer] = {}
         self._early: dict[tuple[Kind, int], Event] = {}
         self._answered: dict[tuple[Kind, int], None] = {}
-        self._waits: dict[str, deque[Wait]] = {}
+        self._waits: dict[str, dict[Wait, None]] = {}
         #: external events that nobody waited for, in order of arrival
         self._inbox: list[EventRaised] = []
-        self._held_back: list[Event] = []
+        self._held_back: deque[Event] = deque()
         self._draining = self._owing = False
         self._lines: dict[int, tuple[str, int]] = {}
         #: unconfirmed timers of deadlines
@@ -320,7 +320,7 @@ class Replay:
         self.is_suspended = False
         self._draining = True
         while self._held_back and not self.is_suspended:
-            self._apply(self._held_back.pop(0))
+            self._apply(self._held_back.popleft())
         self._draining = False
 
     def _on_terminated(self, event: ExecutionTerminated) -> None:
@@ -338,7 +338,8 @@ class Replay:
         if not waits:
             self._inbox.append(event)
             return
-        wait = waits.popleft()
+        wait = next(iter(waits))
+        wait.pause()
         self._settle(wait.future, wait.decode, event.input)
 
     # -- confirmations and answers --------------------------------------------------------------------------------
@@ -466,7 +467,7 @@ class Replay:
             "next_id": self._next_id,
             "asked_for_in_this_turn": [describe(action) for action in self._pending.values()],
             "not_answered": [f"{kind.value} #{number}" for kind, number in self._open],
-            "waits_for_events": sorted(name for name, waits in self._waits.items() if waits),
+            "waits_for_events": sorted(self._waits),
             "unread_events": [event.name for event in self._inbox],
             "patches": list(self.patches.applied),
         }
@@ -648,13 +649,12 @@ class Replay:
 
     def _wait_or_take(self, wait: Wait) -> bool:
         """Give `wait` the oldest unread event of its name, or a place among those that wait; whether it got one."""
-        waits = self._waits.setdefault(wait.key, deque())
         for position, event in enumerate(self._inbox):
             if event.name.casefold() == wait.key:
                 del self._inbox[position]
                 self._settle(wait.future, wait.decode, event.input)
                 return True
-        waits.append(wait)
+        self._waits.setdefault(wait.key, {})[wait] = None
         return False
 
     def _is_cancelled(self) -> bool:

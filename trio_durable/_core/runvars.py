@@ -16,12 +16,14 @@ _MISSING: Any = object()
 class RunVarToken(Generic[T]):
     """What `RunVar.set` returns, for `RunVar.reset`."""
 
-    __slots__ = ("_previous", "_used", "_var")
+    __slots__ = ("_var", "previous_value", "redeemed")
 
     def __init__(self, var: RunVar[T], previous: T) -> None:
         self._var = var
-        self._previous = previous
-        self._used = False
+        #: what it had before; a sentinel if it had no value
+        self.previous_value = previous
+        #: whether it was used
+        self.redeemed = False
 
 
 class RunVar(Generic[T]):
@@ -54,11 +56,11 @@ class RunVar(Generic[T]):
         """Give it back what it had before the `set` that made `token`; ValueError if that was another or is undone."""
         if token._var is not self:
             raise ValueError("token is not for us")
-        if token._used:
+        if token.redeemed:
             raise ValueError("token has already been used")
-        token._used = True
+        token.redeemed = True
         variables = current_scheduler().variables
-        if token._previous is _MISSING:
+        if token.previous_value is _MISSING:
             variables.pop(self, None)
         else:
-            variables[self] = token._previous
+            variables[self] = token.previous_value

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any
 
 from trio_durable._core.channels import MemoryReceiveChannel, MemorySendChannel, open_memory_channel
-from trio_durable._core.nurseries import NurseryManager, TaskStatus
+from trio_durable._core.nurseries import NurseryManager, TaskStatus, raise_as_it_is
 from trio_durable._core.sync import Semaphore
 from trio_durable._core.tasks import current_scheduler
 
@@ -75,10 +75,11 @@ def as_safe_channel(
                     yield channel
                 nursery.cancel_scope.cancel("exited trio.as_safe_channel context manager")
         except BaseExceptionGroup as group:
-            only = _only_member(group)
+            only = _what_matters(group)
             if only is None:
-                raise
-            raise only from only.__cause__
+                group.add_note("Both the body and the generator raised: neither can stand for the other.")
+                raise group from None
+            raise_as_it_is(only)
 
     return opened
 
@@ -106,10 +107,13 @@ async def _pump(
             await items.aclose()
 
 
-def _only_member(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
-    while len(group.exceptions) == 1:
-        member = group.exceptions[0]
-        if not isinstance(member, BaseExceptionGroup):
-            return member
-        group = member
-    return None
+def _what_matters(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """The only member that is no cancellation, or a cancellation if there is nothing else; None if there are several.
+
+    It may be a group itself, if that is what the body or the generator raised.
+    """
+    cancelled = current_scheduler().words.Cancelled
+    others = [each for each in group.exceptions if not isinstance(each, cancelled)]
+    if len(others) > 1:
+        return next((each for each in others if isinstance(each, SystemExit)), None)
+    return others[0] if others else group.exceptions[0]

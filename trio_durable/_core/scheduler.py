@@ -126,7 +126,7 @@ class Scheduler:
         try:
             coro = async_fn(*args)
         except TypeError:
-            if isinstance(async_fn, types.CoroutineType):
+            if isinstance(async_fn, Awaitable):
                 raise _called_too_early(async_fn) from None
             raise
         if not isinstance(coro, types.CoroutineType):
@@ -317,10 +317,13 @@ async def _awaiting(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
-def _called_too_early(coro: types.CoroutineType[Any, Any, Any]) -> TypeError:
-    coro.close()
+def _called_too_early(awaitable: Awaitable[Any]) -> TypeError:
+    what = repr(awaitable)
+    if isinstance(awaitable, types.CoroutineType):
+        awaitable.close()
+        what = f"a coroutine object {awaitable.__qualname__!r}"
     return TypeError(
-        f"Trio was expecting an async function, but instead it got a coroutine object {coro.__qualname__!r}. "
+        f"Trio was expecting an async function, but instead it got {what}. "
         "Probably you did something like: nursery.start_soon(fn(...)); instead, you want: nursery.start_soon(fn, ...)"
     )
 

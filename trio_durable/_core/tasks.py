@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -125,6 +125,19 @@ class Task:
     def child_nurseries(self) -> list[Nursery]:
         """The open nurseries of this task, outer ones first."""
         return list(self._child_nurseries or ())
+
+    def iter_await_frames(self) -> Iterator[tuple[types.FrameType, int]]:
+        """Where it stands: each frame from its coroutine inwards to where it waits, with the line."""
+        inner: Any = self.coro
+        while inner is not None:
+            for prefix in ("cr", "gi", "ag"):
+                frame = getattr(inner, f"{prefix}_frame", None)
+                if frame is not None:
+                    yield frame, frame.f_lineno
+                    inner = getattr(inner, f"{prefix}_yieldfrom" if prefix == "gi" else f"{prefix}_await")
+                    break
+            else:
+                return  # the wait itself, or what C code waits for
 
     @property
     def is_waiting(self) -> bool:

@@ -298,3 +298,46 @@ async def safe_channel_with_error(trio: Any, log: Log) -> Any:
                 raise ValueError("body")
     except ValueError as error:
         log(error)
+
+
+@program
+async def safe_channel_keeps_groups(trio: Any, log: Log) -> Any:
+    if not hasattr(trio, "as_safe_channel"):
+        return None
+
+    @trio.as_safe_channel
+    async def failing(in_cleanup: bool = False) -> Any:
+        try:
+            yield 1
+            raise ExceptionGroup("generator", [KeyError("generator")])
+        finally:
+            if in_cleanup:
+                raise OSError("cleanup")
+
+    try:
+        async with failing():
+            raise ExceptionGroup("body", [ValueError("body")])
+    except ExceptionGroup as group:
+        log(group)
+    try:
+        async with failing() as values:
+            async for value in values:
+                log(value)
+    except ExceptionGroup as group:
+        log(group)
+    try:
+        async with failing(True) as values:
+            async for value in values:
+                raise ValueError(value)
+    except ExceptionGroup as group:
+        log(sorted(type(each).__name__ for each in group.exceptions), len(group.__notes__))
+    try:
+        async with failing() as values:
+            raise SystemExit(3)
+    except SystemExit as error:
+        log(error.code)
+    with trio.CancelScope() as scope:
+        async with failing() as values:
+            scope.cancel()
+            await values.receive()
+    return scope.cancelled_caught

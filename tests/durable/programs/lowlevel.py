@@ -160,3 +160,29 @@ async def aclose_forcefully_closes(trio: Any, log: Log) -> Any:
         await send.send(1)
     except trio.ClosedResourceError as error:
         log(error)
+
+
+@program
+async def lowlevel_await_frames(trio: Any, log: Log) -> Any:
+    async def inner() -> None:
+        await trio.sleep_forever()
+
+    async def outer() -> None:
+        await inner()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outer)
+        await trio.sleep(1)
+        (task,) = nursery.child_tasks
+        log([frame.f_code.co_name for frame, line in task.iter_await_frames() if line][:3])
+        nursery.cancel_scope.cancel()
+
+
+@program
+async def lowlevel_run_variable_tokens(trio: Any, log: Log) -> Any:
+    variable = trio.lowlevel.RunVar("variable")
+    variable.set(1)
+    second = variable.set(2)
+    log(second.previous_value, second.redeemed)
+    variable.reset(second)
+    return second.redeemed, variable.get()
