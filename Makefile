@@ -48,7 +48,7 @@ fuzz: $(VENV)/.made-test  ## more than 50,000 random programs and histories thro
 	@$(BIN)/python -m pytest tests/testing/test_fuzz.py --hypothesis-profile=fuzz --hypothesis-show-statistics --timeout=0 $(ARGS)
 
 mutants: $(VENV)/.made-test $(VENV)/.made-mutants  ## break _core in small ways, one at a time, and see which break no test notices
-	@tests/testing/mutants.sh "$(abspath $(BIN)/python)" $(ARGS)
+	@$(BIN)/python tests/testing/mutants.py $(ARGS)
 
 lint: $(VENV)/.made-lint  ## ruff
 	@$(BIN)/python -m ruff check .

@@ -120,3 +120,72 @@ def test_only_endless_waits_are_optional():
 def test_events_and_actions_are_values():
     for event in (CONFIRMATIONS | OTHERS).values():
         assert dataclasses.replace(event) == event
+
+
+RETRY = ev.TimerOrigin(ev.TimerOriginKind.ACTIVITY_RETRY, "exec")
+
+
+@pytest.mark.parametrize(
+    ("action", "event", "why"),
+    [
+        (ScheduleTask(1, "n"), ev.TaskScheduled(1, 0, "n"), None),
+        (ScheduleTask(1, "n"), ev.TaskScheduled(1, 0, "other"), "another activity"),
+        (ScheduleTask(1, "n"), ev.ChildCreated(1, 0, "c", "n"), "another kind of action"),
+        (CreateChild(1, "n"), ev.ChildCreated(1, 0, "c", "n"), None),
+        (CreateChild(1, "n"), ev.ChildCreated(1, 0, "c", "other"), "another child orchestration"),
+        (CreateDetached(1, "n", "d"), ev.DetachedCreated(1, 0, "d"), None),
+        (CreateDetached(1, "n", "d"), ev.DetachedCreated(1, 0, "n"), "another detached orchestration"),
+        (CreateTimer(1, 5, None, PLAIN), ev.TimerCreated(1, 0, 6, "n", PLAIN), None),
+        (CreateTimer(1, 5, None, PLAIN), ev.TimerCreated(1, 0, 5, None, RETRY), "a timer made for another reason"),
+        (CreateTimer(1, 5, None, PLAIN), ev.TimerCreated(1, 0, 5), None),
+        (CreateTimer(1, 5), ev.TimerCreated(1, 0, 5, None, WAIT), None),
+        (CreateTimer(1, 5, "go", WAIT), ev.TimerCreated(1, 0, 5, None, PLAIN), "a timer made for another reason"),
+        (
+            CreateTimer(1, 5, "go", WAIT),
+            ev.TimerCreated(1, 0, 5, "go", ev.TimerOrigin(ev.TimerOriginKind.EXTERNAL_EVENT, "stop")),
+            "a wait for another event",
+        ),
+        (
+            CreateTimer(1, 5, "go", WAIT),
+            ev.TimerCreated(1, 0, 5, "go", ev.TimerOrigin(ev.TimerOriginKind.EXTERNAL_EVENT, "GO")),
+            None,
+        ),
+        # Whose retry a timer delays is not compared: the execution id of another attempt is as good.
+        (
+            CreateTimer(1, 5, None, RETRY),
+            ev.TimerCreated(1, 0, 5, None, ev.TimerOrigin(ev.TimerOriginKind.ACTIVITY_RETRY, "other")),
+            None,
+        ),
+    ],
+)
+def test_what_a_disagreement_is_called(action, event, why):
+    assert mismatch(action, event) == why
+
+
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        (ScheduleTask(1, "n"), "#1 call activity 'n'"),
+        (ev.TaskScheduled(2, 0, "n"), "#2 call activity 'n'"),
+        (CreateChild(1, "n"), "#1 call child orchestration 'n'"),
+        (ev.ChildCreated(2, 0, "c", "n"), "#2 call child orchestration 'n'"),
+        (CreateTimer(1, 5, "go", WAIT), "#1 wait for external event 'go'"),
+        (ev.TimerCreated(2, 0, 5, "go", WAIT), "#2 wait for external event 'go'"),
+        (CreateTimer(1, 5, "a-retry", RETRY), "#1 wait before a retry (a-retry)"),
+        (ev.TimerCreated(2, 0, 5, None, RETRY), "#2 wait before a retry (exec)"),
+        (CreateTimer(1, 5, "nap", PLAIN), "#1 create a timer"),
+        (ev.TimerCreated(2, 0, 5), "#2 create a timer"),
+        (CreateDetached(1, "n", "d"), "#1 start detached orchestration 'n'"),
+        (ev.DetachedCreated(2, 0, "d"), "#2 start detached orchestration 'd'"),
+        (ev.TaskCompleted(-1, 0, 1), "#-1 TaskCompleted"),
+    ],
+)
+def test_one_line_that_a_person_can_read(thing, words):
+    assert describe(thing) == words
+
+
+def test_what_is_no_timer_is_no_endless_wait():
+    endless = {name for name, event in (CONFIRMATIONS | OTHERS).items() if is_indefinite(event)}
+    assert endless == {"wait"}
+    assert not is_indefinite(CreateTimer(1, clock.FOREVER, "go"))
+    assert not is_indefinite(CreateTimer(1, clock.FOREVER, "go", PLAIN))

@@ -9,8 +9,6 @@ from tests.testing import shop
 from trio_durable import Worker
 
 # `make fuzz`: six tests of 9,000 examples each. The default profile is small enough for every run of the suite.
-# `make mutants`: the same few examples for every mutant.
-settings.register_profile("mutants", max_examples=25, deadline=None, derandomize=True, database=None)
 settings.register_profile("fuzz", max_examples=9_000, deadline=None, print_blob=True)
 
 

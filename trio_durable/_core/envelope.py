@@ -46,9 +46,8 @@ def unseal(payload: str | None) -> tuple[str | None, dict[str, str]]:
     except ValueError:
         return payload, {}
     metadata = head.get("metadata") if isinstance(head, dict) else None
-    if not isinstance(metadata, dict) or not payload.endswith("}"):
+    rest = payload[end:]
+    if not isinstance(metadata, dict) or not (rest == "}" or (rest.startswith(_MIDDLE) and rest.endswith("}"))):
         return payload, {}
-    rest = payload[end:-1]
-    if rest and not rest.startswith(_MIDDLE):
-        return payload, {}
-    return rest[len(_MIDDLE) :] or None, {str(key): str(value) for key, value in metadata.items()}
+    inside = None if rest == "}" else rest[len(_MIDDLE) : -1]
+    return inside, {str(key): str(value) for key, value in metadata.items()}
