@@ -1,10 +1,10 @@
-"""Lists the public names of the earlier Python SDKs, read from their wheels without importing them.
+"""Lists the public names of the earlier Python SDKs, read from what their wheels install, without importing it.
 
-    pip download --no-deps -d build/wheels/dl durabletask==1.12.0 durabletask-dapr==0.17.4 dapr==1.19.0
-    python docs/public_names.py build/wheels/dl
+    make peers
+    python docs/public_names.py build/peers
 
 One line per name: the SDK, then the name, a class's members after a dot.  `docs/migrating.md` has a row for each of
-them, which a test holds it to wherever the wheels are at hand.  A name is public if no part of it begins with an
+them, which a test holds it to wherever the packages are at hand.  A name is public if no part of it begins with an
 underscore, it is not in an `internal` package, and it is a function, a class, or a constant; type variables are not.
 """
 
@@ -12,31 +12,27 @@ from __future__ import annotations
 
 import ast
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-#: The SDK's name here, the wheel's beginning, and the packages of it that are about orchestrations.
+#: The SDK's name here, the environment of tests/peers that has it, and its package that is about orchestrations.
 SDKS = {
-    "durabletask": ("durabletask-1.12.0-", ("durabletask/",)),
-    "durabletask-dapr": ("durabletask_dapr-0.17.4-", ("durabletask/",)),
-    "dapr": ("dapr-1.19.0-", ("dapr/ext/workflow/",)),
+    "durabletask": ("durabletask", "durabletask"),
+    "durabletask-dapr": ("durabletask-dapr", "durabletask"),
+    "dapr": ("dapr-1.19", "dapr/ext/workflow"),
 }
 
 
-def names(folder: Path) -> Iterator[tuple[str, str]]:
-    """(SDK, name) of everything public in the wheels in `folder`."""
-    for sdk, (beginning, packages) in SDKS.items():
-        (wheel,) = folder.glob(f"{beginning}*.whl")
+def names(peers: Path) -> Iterator[tuple[str, str]]:
+    """(SDK, name) of everything public in the environments in `peers`."""
+    for sdk, (peer, package) in SDKS.items():
+        (root,) = (peers / peer).glob(f"lib/python*/site-packages/{package}")
         found: set[str] = set()
-        with zipfile.ZipFile(wheel) as archive:
-            for path in archive.namelist():
-                parts = path.removesuffix(".py").split("/")
-                if not path.endswith(".py") or not path.startswith(packages):
-                    continue
-                if any(part == "internal" or (part.startswith("_") and part != "__init__") for part in parts):
-                    continue
-                found.update(_public(ast.parse(archive.read(path))))
+        for path in root.rglob("*.py"):
+            parts = path.relative_to(root).with_suffix("").parts
+            if any(part == "internal" or (part.startswith("_") and part != "__init__") for part in parts):
+                continue
+            found.update(_public(ast.parse(path.read_bytes())))
         yield from ((sdk, name) for name in sorted(found))
 
 

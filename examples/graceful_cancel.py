@@ -31,8 +31,7 @@ def give_back(ctx: ActivityContext, what: str) -> None:
 
 async def journey(ctx: OrchestrationContext) -> str:
     """The orchestration: a flight, a room, and the customer's word that both will do."""
-    booked: list[str] = []
-    confirmed = False
+    booked, confirmed = list[str](), False
     try:
         for what in ("flight", "room"):
             booked.append(await ctx.call_activity(book, input=what))
@@ -52,15 +51,15 @@ async def play(target: Any) -> tuple[OrchestrationStatus, list[str]]:
     LEDGER.clear()
     worker = Worker(target)
     worker.add_orchestrator(journey)
-    worker.add_activity(book)
-    worker.add_activity(give_back)
+    for activity in (book, give_back):
+        worker.add_activity(activity)
     async with trio.open_nursery() as nursery, Client(target) as client:
         await nursery.start(worker.serve)
         instance = await client.schedule_new_orchestration(journey)
         with trio.fail_after(30):
             while True:
-                seen = await client.get_orchestration_state(instance)
-                if seen is not None and seen.serialized_custom_status:
+                state = await client.get_orchestration_state(instance)
+                if state is not None and state.serialized_custom_status:
                     break
                 await trio.sleep(0.01)
         await client.cancel_orchestration(instance, reason="the customer fell ill")
@@ -73,9 +72,7 @@ async def main() -> None:
     """Play it on an embedded sidecar."""
     async with open_sidecar(":memory:") as sidecar:
         status, ledger = await play(sidecar.channel())
-    for line in ledger:
-        print(line)
-    print(status.name)
+    print(*ledger, status.name, sep="\n")
 
 
 if __name__ == "__main__":

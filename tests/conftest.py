@@ -18,13 +18,18 @@ _interop_passed = pytest.StashKey[int]()
 
 
 @pytest.fixture(scope="session")
-def peer_python() -> Callable[[str], Path]:
-    """`peer_python("grpcio")` is the interpreter of that peer's environment; skips the test where it was not made."""
+def peer_python(pytestconfig: pytest.Config) -> Callable[[str], Path]:
+    """`peer_python("grpcio")` is the interpreter of that peer's environment.
+
+    Skips the test where it was not made, and fails it where interop tests are required.
+    """
 
     def find(name: str) -> Path:
         try:
             return peers.python(name)
         except peers.MissingPeerError as error:
+            if pytestconfig.getoption("--require-interop"):
+                pytest.fail(str(error))
             pytest.skip(str(error))
 
     return find

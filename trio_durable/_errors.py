@@ -51,13 +51,7 @@ class _FailedError(DurableError):
         `error` is an exception class or a type name.  Names are compared, qualified or bare, because the class that
         was raised need not exist in this process.
         """
-        names = {error} if isinstance(error, str) else {error.__name__, f"{error.__module__}.{error.__qualname__}"}
-        link: FailureDetails | None = self.details
-        while link is not None:
-            if link.error_type in names or link.error_type.rpartition(".")[2] in names:
-                return True
-            link = link.inner
-        return False
+        return self.details.is_caused_by(error)
 
 
 class _RemoteCause(_FailedError):
@@ -96,7 +90,11 @@ class NonRetryableError(DurableError):
 
 
 class NotRegisteredError(DurableError):
-    """History names an orchestrator or an activity that this worker does not have."""
+    """History names an orchestrator or an activity that this worker does not have.
+
+    A retry policy tries again, for in a rolling deployment the next worker may have it; put this class into the
+    policy's `non_retryable_error_types` to forbid that.
+    """
 
 
 class PayloadError(DurableError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from trio_durable import NonRetryableError, RetryPolicy, TaskFailedError
+from trio_durable import NonRetryableError, NotRegisteredError, RetryPolicy, TaskFailedError
 
 MOMENT = timedelta(milliseconds=5)
 
@@ -372,6 +372,9 @@ POLICIES = {
         max_number_of_attempts=9,
         handle=lambda failure: "not yet" not in failure.error_message,
     ),
+    "registered": RetryPolicy(
+        first_retry_interval=MOMENT, max_number_of_attempts=3, non_retryable_error_types=(NotRegisteredError,)
+    ),
     "attempts": RetryPolicy(first_retry_interval=MOMENT, max_number_of_attempts=3),
 }
 
@@ -394,6 +397,14 @@ async def gives_up(ctx, how: str):
 
 def gives_up_generator(ctx, how: str):
     yield ctx.call_activity(flaky, input=9, retry_policy=POLICIES[how])
+
+
+async def calls_nobody(ctx, how: str):
+    await ctx.call_activity("nobody", retry_policy=POLICIES[how])
+
+
+def calls_nobody_generator(ctx, how: str):
+    yield ctx.call_activity("nobody", retry_policy=POLICIES[how])
 
 
 async def retries_once(ctx, name: str):
@@ -566,7 +577,7 @@ ORCHESTRATORS = [
     cleans_up_generator, books, books_generator, waits_in_a_saga, waits_in_a_saga_generator, saga_in_a_timeout, sends,
     sends_generator, listens, detaches, detaches_generator, detached, retries, retries_generator, gives_up,
     gives_up_generator, tries_patiently, tries_patiently_generator,
-    retries_once, retries_once_generator, meets_failures, meets_failures_generator,
+    calls_nobody, calls_nobody_generator, retries_once, retries_once_generator, meets_failures, meets_failures_generator,
     needs_an_input, needs_an_input_generator, races, races_generator,
 ]  # fmt: skip
 ACTIVITIES = [

@@ -230,6 +230,15 @@ async def test_retries_end(road, how, calls, flow):
     assert len(flows.CALLS) == calls
 
 
+@pytest.mark.parametrize("flow", [flows.calls_nobody, flows.calls_nobody_generator])
+@pytest.mark.parametrize(("how", "tries"), [("attempts", " after 3 attempts"), ("registered", "")])
+async def test_what_no_worker_has_is_tried_again_unless_forbidden(road, how, tries, flow):
+    await road.open(*EVERYTHING)
+    state = await road.end(flow, how)
+    said = f"activity 'nobody' failed{tries}: trio_durable.NotRegisteredError"
+    assert state.failure_details.error_message.startswith(said)
+
+
 @pytest.mark.parametrize("flow", [flows.retries_once, flows.retries_once_generator])
 @pytest.mark.parametrize(("activity", "calls"), [(flows.fails_in_a_nursery, 4), (flows.must_not_try_again, 1)])
 async def test_a_group_is_tried_again_unless_it_holds_what_must_not_be(road, activity, calls, flow):

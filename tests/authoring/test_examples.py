@@ -18,6 +18,15 @@ SAMPLES = [
 ]  # fmt: skip
 
 
+#: More than one idea each: the demo, and what it runs.
+LONG = {"demo", "survey"}
+
+
+def test_every_example_is_short():
+    lengths = {path.stem: len(path.read_text().splitlines()) for path in EXAMPLES.glob("*.py")}
+    assert {name for name, lines in lengths.items() if lines >= 80} == LONG
+
+
 WORKER_SAYS = re.compile(r"(activity '\w+' of|orchestration) instance '[^']+' failed: ")
 
 

@@ -56,7 +56,7 @@ async def until(road, instance_id, status):
 async def test_the_latest_version_is_the_default_and_an_instance_keeps_its_own(road):
     only_v1 = await versions(road, ("v1", flows.ships_v1))
     old = await started(road)
-    await trio.sleep(0.1) if road.kind == "go" else None
+    await _waiting(road, old)
     only_v1.cancel()
     await versions(road, ("v1", flows.ships_v1), ("v2", flows.ships_v2))
     new = await started(road)
@@ -123,7 +123,7 @@ async def test_an_instance_from_before_the_patch_keeps_its_path_where_history_ha
 
 
 async def _waiting(road, instance_id):
-    """Until the first activity's answer has been worked off: the timer of the event wait is in history."""
+    """Until the instance waits for its event: the timer of that is in history."""
     with trio.fail_after(20):
         while True:
             history = await road.client.get_orchestration_history(instance_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -49,6 +50,13 @@ class Stage:
         instance_id = await self.client.schedule_new_orchestration(orchestrator, input=input, **options)
         await self.client.wait_for_orchestration_start(instance_id, timeout=PATIENCE)
         return instance_id
+
+    async def has(self, instance_id: str, *kinds: str) -> None:
+        """Wait until the instance's history has so many events of these kinds."""
+        wanted = Counter(kinds)
+        with trio.fail_after(PATIENCE):
+            while wanted - Counter(each.kind for each in await self.client.get_orchestration_history(instance_id)):
+                await trio.sleep(0.01)
 
     async def end(self, instance_id: str) -> OrchestrationState:
         """Wait for an instance's end."""

@@ -89,7 +89,7 @@ async def test_event_within_its_timeout(stage: Stage) -> None:
 
 async def test_event_after_its_timeout_goes_to_the_next_wait(stage: Stage) -> None:
     instance_id = await stage.start(flows.waits_a_while, 0.05)
-    await trio.sleep(0.3)
+    await stage.has(instance_id, "TimerFired", "TimerCreated", "TimerCreated")
     await stage.client.raise_orchestration_event(instance_id, "go", data="late")
     assert (await stage.end(instance_id)).get_output() == ["timed out", "late"]
 
@@ -183,7 +183,7 @@ async def test_suspended_nothing_happens_resumed_all_of_it_does(stage: Stage) ->
     await stage.reaches(instance_id, OrchestrationStatus.SUSPENDED)
     await stage.client.raise_orchestration_event(instance_id, "begin")
     await stage.client.raise_orchestration_event(instance_id, "go", data="late lunch")
-    await trio.sleep(0.2)
+    await stage.has(instance_id, "EventRaised", "EventRaised")
     await stage.reaches(instance_id, OrchestrationStatus.SUSPENDED)
     await stage.client.resume_orchestration(instance_id)
     assert (await stage.end(instance_id)).get_output() == ["late lunch"]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorSet
-
-from tests.peers import MissingPeerError, python
 
 HERE = Path(__file__).resolve().parent
 PROTO = HERE.parents[1] / "proto"
@@ -68,11 +67,8 @@ def ours() -> FileDescriptorSet:
 
 
 @pytest.mark.peer
-def test_field_by_field_as_in_dapr() -> None:
-    try:
-        interpreter = python("dapr-1.19")
-    except MissingPeerError as missing:
-        pytest.skip(str(missing))
+def test_field_by_field_as_in_dapr(peer_python: Callable[[str], Path]) -> None:
+    interpreter = peer_python("dapr-1.19")
     answer = subprocess.run(
         [interpreter, HERE / "print_descriptors.py"],
         stdout=subprocess.PIPE,

@@ -34,6 +34,16 @@ class FailureDetails:
     inner: FailureDetails | None = None
     non_retriable: bool = False
 
+    def is_caused_by(self, error: type[BaseException] | str) -> bool:
+        """Whether this failure, or any cause in its chain, has this type, a class or a name, qualified or bare."""
+        names = {error} if isinstance(error, str) else {error.__name__, f"{error.__module__}.{error.__qualname__}"}
+        link: FailureDetails | None = self
+        while link is not None:
+            if link.error_type in names or link.error_type.rpartition(".")[2] in names:
+                return True
+            link = link.inner
+        return False
+
     @classmethod
     def from_exception(cls, error: BaseException, *, non_retriable: bool = False) -> FailureDetails:
         """Describe `error` and its chain of causes, following `__cause__` and unsuppressed `__context__` as Python
