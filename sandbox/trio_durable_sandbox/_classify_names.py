@@ -1,4 +1,4 @@
-"""What names of a module stand for, and the small questions about its tree that `_classify` asks."""
+"""The names of one module as its source tells them: what is imported, what is its own, what a name stands for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import that is executed with the module. No `names`: `import module`, which binds its first part."""
+    """One import that is executed with the module. No `names`: `import module`, which binds its first part.
+
+    A name `*`: all that the module binds. A name `?Name`: the class of that name is a base class; `!Name`: likewise,
+    and its subclasses rely on it to copy what their fields start with, as pydantic and msgspec do.
+    """
 
     module: str
     names: tuple[str, ...]
@@ -25,37 +29,35 @@ def no(node: ast.AST, why: str) -> State:
     return State(f"line {getattr(node, 'lineno', 0)}: {why}")
 
 
-class Names:
-    """The names of one module."""
+class Scope:
+    """The names of a module. `own` and `enums` grow as its classes are looked at, from top to bottom."""
 
     def __init__(self, tree: ast.Module, package: str) -> None:
         self.package = package
-        self.tree = tree
         self.imported: dict[str, str] = {}  # name -> what it stands for, dotted
         self.ambiguous: set[str] = set()
-        self.imports: list[Import] = []
         self.own: set[str] = set()  # classes of this module
         self.enums: set[str] = set()
-        self.derived: dict[str, tuple[str, ...]] = {}
-        self.models: list[tuple[str, str]] = []
-        self.binds: set[str] = set()
+        self.binds: set[str] = set(bound(tree.body))
+        self.star = False
         for node in ast.walk(tree):
             for name, dotted, _ in bindings(node, package):
-                if self.imported.setdefault(name, dotted) != dotted:
+                if name == "*":
+                    self.star = True
+                elif self.imported.setdefault(name, dotted) != dotted:
                     self.ambiguous.add(name)
         for node in ast.walk(tree):  # an import or builtin that is also something else is no longer known
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
                 self.ambiguous.add(node.id)
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 self.ambiguous.add(node.name)
-        self.binds.update(bound(tree.body))
 
     def dotted(self, node: ast.AST) -> str | None:
         """What a name or attribute stands for: `dataclasses.field`, `builtins.str`, `own.Order`."""
         if isinstance(node, ast.Attribute):
             above = self.dotted(node.value)
             return None if above is None else f"{above}.{node.attr}"
-        if not isinstance(node, ast.Name):
+        if not isinstance(node, ast.Name) or self.star:  # `import *` may have bound any name
             return None
         if node.id in self.own:
             return f"own.{node.id}"
@@ -65,20 +67,11 @@ class Names:
         return f"builtins.{node.id}" if known else None
 
 
-def is_name_list(node: ast.stmt) -> bool:
-    """`__all__ = [...]` or `__slots__ = [...]` of constants: compiled as a tuple, in a module without state."""
-    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.value, ast.List):
-        return False
-    target = node.targets[0]
-    named = isinstance(target, ast.Name) and target.id in ("__all__", "__slots__", "__match_args__")
-    return named and all(isinstance(item, ast.Constant) for item in node.value.elts)
-
-
 def stores(node: ast.Name | ast.Attribute | ast.Subscript) -> bool:
     return not isinstance(node.ctx, ast.Load)
 
 
-def root_and_class(node: ast.AST) -> tuple[str | None, bool]:
+def root_of(node: ast.AST) -> tuple[str | None, bool]:
     """The name that an expression starts from, and whether it goes through a class (`type(x)`, `x.__class__`)."""
     while isinstance(node, ast.Attribute | ast.Subscript):
         if isinstance(node, ast.Attribute) and node.attr in ("__class__", "__dict__", "__globals__"):
@@ -137,11 +130,10 @@ def bindings(node: ast.AST, package: str) -> Iterator[tuple[str, str, str]]:
 
 
 def executed(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[Import]:
+    """What this statement imports when the module is executed."""
     if isinstance(node, ast.ImportFrom):
         if node.module == "__future__" and not node.level:
             return
-        if any(alias.name == "*" for alias in node.names):
-            raise no(node, "`import *`, which binds names that are not known")
         yield Import(absolute(node, package), tuple(alias.name for alias in node.names), node.lineno)
         return
     for alias in node.names:
@@ -150,5 +142,3 @@ def executed(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[Import
             yield Import(head, (tail,), node.lineno)  # as the rewriter compiles it
         else:
             yield Import(alias.name, (), node.lineno)
-            if head:
-                yield Import(alias.name.partition(".")[0], (), node.lineno)  # which is the name that it binds

@@ -35,8 +35,8 @@ BASES: Final = ENUMS | frozenset([
 ])  # fmt: skip
 """Classes that may be subclassed: none has a metaclass or a hook that remembers its subclasses where users see it."""
 
-MODELS: Final = frozenset(words("pydantic.BaseModel pydantic.RootModel msgspec.Struct"))
-"""Base classes that give each object a copy of a default that is a list, dict or set."""
+COPYING_BASES: Final = frozenset(words("pydantic.BaseModel pydantic.RootModel msgspec.Struct"))
+"""Those of them whose subclasses copy the list, dict or set that a field starts with, for each instance."""
 
 DECORATORS: Final = frozenset([
     *under("builtins", names="staticmethod classmethod property"),

@@ -26,12 +26,12 @@ from types import CodeType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from ._builtins import BUILTINS, SHARED_BUILTINS
-from ._classify import Facts, classify
-from ._classify_names import is_name_list
+from ._classify import Facts, classify, is_name_list
 from ._decimal_context import isolate
 from ._errors import SandboxLoadError
 from ._guards import clean, share
 from ._names import ModuleName
+from ._packages import SharedPackage, bind, held_by
 from ._rewrite import imports_of, rewrite
 from ._standins import rule_for, stand_in
 from ._tiers import Tiers
@@ -77,7 +77,7 @@ class Importer:
         self._main: str | None = None  # what the __main__ script is called inside
         self.tiers = Tiers(self)
         self._once: dict[str, ModuleType] = {}  # modules without state, executed
-        self._executing: dict[str, ModuleType] = {}
+        self._making: dict[str, ModuleType] = {}  # those that the holder of the lock is executing now
         self._once_lock = threading.RLock()  # taken when such a module is executed, never afterwards
         self._names: list[ModuleName] = []
         weakref.finalize(self, _forget, self._names).atexit = False
@@ -101,7 +101,9 @@ class Importer:
         key = (name, tuple(fromlist))
         found = self._from.get(key)
         if found is None:
-            found = self._from[key] = self._passed_from(run, name, module, fromlist)
+            found, for_all = self._passed_from(run, name, module, fromlist)
+            if for_all:
+                self._from[key] = found
         return found
 
     def _own_from(self, run: Run, name: str, module: Any, fromlist: Any) -> Any:
@@ -119,22 +121,24 @@ class Importer:
             if child is None and names.get("__path__") is not None and self.find(full) is not None:
                 child = self.load(run, full)
             if child is not None:
-                names[item] = child
+                bind(module, item, child, executing=name in self._making)
             elif not hasattr(module, item):
                 # The interpreter would fall back to the host's `sys.modules` here.
                 where = names.get("__file__", "unknown location")
                 raise ImportError(f"cannot import name {item!r} from {name!r} ({where})", name=name)
         return module
 
-    def _passed_from(self, run: Run, name: str, module: Any, fromlist: Any) -> Any:
+    def _passed_from(self, run: Run, name: str, module: Any, fromlist: Any) -> tuple[Any, bool]:
+        """The module, or a view of it with stand-ins; and whether other runs may have the same."""
         if "*" in fromlist:
             public = getattr(module, "__all__", None) or [key for key in vars(module) if not key.startswith("_")]
             view = ModuleType(name)
             view.__dict__["__all__"] = list(public)
-            for item in public:
-                view.__dict__[item] = clean(getattr(module, item))
-            return view
+            values = {item: getattr(module, item) for item in public}
+            view.__dict__.update({item: clean(value) for item, value in values.items()})
+            return view, not any(map(self._is_the_runs, values.values()))
         changed: dict[str, Any] = {}
+        for_all = True
         for item in fromlist:
             full = f"{name}.{item}"
             try:
@@ -144,15 +148,24 @@ class Importer:
                     changed[item] = self.load(run, full)
                 except ModuleNotFoundError:
                     raise ImportError(f"cannot import name {item!r} from {name!r}", name=name) from None
+                for_all = for_all and full not in run.modules
                 continue
+            for_all = for_all and not self._is_the_runs(value)
             seen = self.seen(run, value) if isinstance(value, ModuleType) else clean(value)
             if seen is not value:
                 changed[item] = seen
         if not changed:
-            return module
+            return module, for_all
         view = ModuleType(name)
         view.__dict__.update({item: changed[item] if item in changed else getattr(module, item) for item in fromlist})
-        return view
+        return view, for_all
+
+    def _is_the_runs(self, value: object) -> bool:
+        """Whether each run sees an object of its own, or must be told, where a library offers this module."""
+        if not isinstance(value, ModuleType):
+            return False
+        name = value.__name__
+        return self.is_replaced(name) or self.is_per_run(name) or self.find(name) is not None
 
     # -- loading
 
@@ -217,9 +230,8 @@ class Importer:
         done = run.modules.get(unit.name)  # the parent's own code may have imported it
         if done is not None:
             return done  # type: ignore[no-any-return]
-        if self.tiers.shares(unit):
-            module = self._attach(run, unit)
-        else:
+        module = self._attach(run, unit) if self.tiers.shares(unit) else None
+        if module is None:
             module = run.new_module(unit.name)
             names = _furnish(module, unit, BUILTINS)
             if unit.code is not None:
@@ -232,20 +244,20 @@ class Importer:
                 finally:
                     run.loading -= 1
         if above is not None:
-            # While a package is being executed for all runs, it gets what all have.
-            vars(above)[tail] = self._once.get(unit.name, module) if above is self._executing.get(parent) else module
+            bind(above, tail, module, executing=parent in self._making)
         return module
 
-    def _attach(self, run: Run, unit: Unit) -> ModuleType:
-        """Give a run the module that all share, and with it what importing it would have imported."""
+    def _attach(self, run: Run, unit: Unit) -> ModuleType | None:
+        """Give a run the module that all share, and with it what importing it would have imported.
+
+        None where the module, executed for the first time, turned out to hold something of this run.
+        """
         module = self._once.get(unit.name)
         if module is None:
-            with self._once_lock:
-                module = self._once.get(unit.name) or self._execute_once(run, unit)
-        if unit.search is not None:  # its submodules may differ from run to run
-            names = vars(module)
-            module = ModuleType(names["__name__"])
-            vars(module).update(names)
+            with self._once_lock:  # nobody else sees a module that is still being executed
+                module = self._once.get(unit.name) or self._making.get(unit.name)
+                if module is None:
+                    return self._execute_once(run, unit)
         run.modules[unit.name] = module
         for name in self.tiers.imports_of(unit):
             if name not in run.modules:
@@ -255,29 +267,44 @@ class Importer:
                     continue  # the module caught it when it was executed, or it would not be shared
         return module
 
-    def _execute_once(self, run: Run, unit: Unit) -> ModuleType:
+    def _execute_once(self, run: Run, unit: Unit) -> ModuleType | None:
         own = ModuleName(unit.name)
-        module = ModuleType(own)
+        if unit.search is None:
+            module = ModuleType(own)
+        else:
+            module = SharedPackage(own)
+            module._td_once = self._once  # type: ignore[attr-defined]
         names = _furnish(module, unit, SHARED_BUILTINS)
-        before = set(self._once)
+        before = set(self._making)
         sys.modules[own] = module
         self._names.append(own)
-        run.modules[unit.name] = self._executing[unit.name] = module
+        run.modules[unit.name] = self._making[unit.name] = module
         run.loading += 1
         try:
-            assert unit.code is not None
-            exec(unit.code, names)
+            if unit.code is not None:
+                exec(unit.code, names)
         except BaseException:
-            for name in {unit.name, *self._once} - before:  # those that imported it hold on to it
-                self._once.pop(name, None)
-                run.modules.pop(name, None)
+            self._drop(run, set(self._making) - before)  # those that imported it hold on to it
             raise
         finally:
             run.loading -= 1
-            del self._executing[unit.name]
+        held = held_by(module)
+        if held is not None:
+            self._drop(run, {unit.name})
+            self.tiers.refute(unit, f"{held} is an instance's own")
+            return None
         share(module)
-        self._once[unit.name] = module  # not before: other threads use what they find there
+        if not before:
+            self._once.update(self._making)
+            self._making.clear()
         return module
+
+    def _drop(self, run: Run, names: set[str]) -> None:
+        for name in names:
+            own = self._making.pop(name).__dict__["__name__"]
+            run.modules.pop(name, None)
+            sys.modules.pop(own, None)
+            self._names[:] = [kept for kept in self._names if kept is not own]
 
     # -- classification and compilation
 
@@ -330,13 +357,16 @@ class Importer:
     def _compile(self, name: str, spec: importlib.machinery.ModuleSpec) -> Unit:
         search = list(spec.submodule_search_locations) if spec.submodule_search_locations is not None else None
         if spec.loader is None or spec.origin in (None, "namespace"):
-            unit = Unit(name, None, None, search, None)
+            unit = Unit(name, None, None, search, None, Facts(None))
         else:
             source = _source(spec)
             if source is None:
                 raise SandboxLoadError(f"module {name!r} has no source ({spec.origin}) and the sandbox needs it")
             unit = self._unit(name, source, str(spec.origin), search)
         self.units[name] = unit
+        parent = name.rpartition(".")[0]
+        if parent:
+            self.find(parent)  # executed with it, and bound by `import`: the tiers need to know it
         return unit
 
     def _unit(self, name: str, source: str, filename: str, search: list[str] | None) -> Unit:

@@ -67,7 +67,7 @@ class _Rewriter(OrderRewriter):
                 self.own.add(node.name)
             elif isinstance(node, ast.arg):
                 self.own.add(node.arg)
-        self.homes = {name: home for node in ast.walk(tree) for name, _, home in bindings(node, package)}
+        self.stands = {name: dotted for node in ast.walk(tree) for name, dotted, _ in bindings(node, package)}
         self.iterating = {name for module, names, _ in found if module in ITERATING_MODULES for name in names}
 
     # -- calls
@@ -109,16 +109,13 @@ class _Rewriter(OrderRewriter):
             node.value = self._changed(node.value, found, "")
         return node
 
-    def _imported(self, node: ast.expr) -> tuple[str, str] | None:
-        """(module, dotted path) of an expression that starts from an imported name."""
+    def _imported(self, node: ast.expr) -> str | None:
+        """The dotted path of an expression that starts from an imported name."""
         root = root_of(node)
-        home = None if root is None or root in self.own else self.homes.get(root)
-        return None if home is None else (home, ast.unparse(node))
+        stands = None if root is None or root in self.own else self.stands.get(root)
+        return None if root is None or stands is None else stands + ast.unparse(node)[len(root) :]
 
-    def _changed(self, node: ast.expr, found: tuple[str, str], method: str) -> ast.expr:
-        module, path = found
-        if path.partition(".")[0] != module.partition(".")[0]:  # not `import a.b`, but `from a import b`
-            path = f"{module}.{path}"
+    def _changed(self, node: ast.expr, path: str, method: str) -> ast.expr:
         return call(node, CHANGED, node, ast.Constant(path + method))
 
     def visit_Import(self, node: ast.Import) -> Any:
