@@ -9,6 +9,7 @@ import sys
 from types import CodeType, MappingProxyType
 from typing import Any
 
+from ._dumping import dumping
 from ._guards import file, file_of, guard, guarded_getattr
 from ._hash import hash_
 from ._iterating import FUNCTIONS, orderly
@@ -19,6 +20,7 @@ from ._policy import BUILTINS_REFUSED, REMEDIES
 from ._replace_modules import debug
 from ._rewrite import ATTRIBUTE, BUILTINS_OF, CHANGED, FILE, FILE_OF, MUTABLE, rewrite
 from ._rewrite_order import (
+    DUMPING,
     EACH,
     IN_ORDER,
     MEMBER,
@@ -131,7 +133,7 @@ BUILTINS[MUTABLE] = mutable
 BUILTINS[CHANGED] = changed
 BUILTINS.update({
     ORDERED: ordered, IN_ORDER: lazily, EACH: each, UNPACKED: unpacked, TAKING: taking, POP: pop, ORDERLY: orderly,
-    MEMBER: member, SHOWN: shown, SHOWN_ALL: shown_all, MOD: mod,
+    DUMPING: dumping, MEMBER: member, SHOWN: shown, SHOWN_ALL: shown_all, MOD: mod,
 })  # fmt: skip
 BUILTINS[FILE] = file
 BUILTINS[FILE_OF] = file_of

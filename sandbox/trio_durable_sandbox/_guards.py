@@ -29,7 +29,7 @@ from typing import Any
 from ._members import NAMES as ORDERED_MEMBERS
 from ._members import in_order_of
 from ._names import ModuleName
-from ._ownership import dict_of, is_shared_class, list_of, mutable, others, proxy_of, share
+from ._ownership import dict_of, is_shared_class, list_of, mutable, others, proxy_of, remedy_for, share
 from ._policy import MEMBERS, REMEDIES, words
 from ._replace_values import DATETIME_CLASS_METHODS, datetime_descriptor, datetime_member
 from ._rewrite import path_of
@@ -105,7 +105,7 @@ def _method(obj: Any, name: str, value: Any) -> Any:
     if value.__func__ is ABCMeta.register:
         shared = others(obj)
         if shared is not None:
-            return _refusing(f"{shared}.register", REMEDIES["shared"], value)
+            return _refusing(f"{shared}.register", remedy_for(obj), value)
     try:
         return _by_value(value)
     except TypeError:  # bound to an object that has no hash

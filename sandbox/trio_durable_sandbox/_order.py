@@ -52,7 +52,7 @@ def _key(item: Any) -> tuple[Any, ...]:
     for base in (int, float, str, bytes, tuple, frozenset, pathlib.PurePath, type):
         if isinstance(item, base):
             return _KEYS[base](item)
-    names = _compared(item)
+    names = compared(item)
     if names is not None:
         return 11, kind.__qualname__, [_key(getattr(item, name)) for name in names]
     place = getattr(kind, "__sandbox_order__", None)
@@ -61,14 +61,14 @@ def _key(item: Any) -> tuple[Any, ...]:
     raise _NoOrder(kind.__qualname__)
 
 
-def _compared(item: Any) -> Iterable[str] | None:
-    """The fields by which an object of a generated class is compared."""
+def compared(item: Any, *, every: bool = False) -> Iterable[str] | None:
+    """The fields by which an object of a generated class is compared; or all that it has."""
     kind: Any = type(item)
     if dataclasses.is_dataclass(item):
-        return [field.name for field in dataclasses.fields(item) if field.compare]
+        return [field.name for field in dataclasses.fields(item) if field.compare or every]
     attributes = getattr(kind, "__attrs_attrs__", None)
     if attributes is not None:
-        return [attribute.name for attribute in attributes if attribute.eq]
+        return [attribute.name for attribute in attributes if attribute.eq or every]
     found: Iterable[str] | None = getattr(kind, "__struct_fields__", None)  # msgspec
     return getattr(kind, "__pydantic_fields__", None) if found is None else found
 
@@ -163,6 +163,21 @@ class InOrder(set[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(in_order(set(self)))
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return set, (in_order(set(self)),)
+
+
+class InOrderFrozen(frozenset[Any]):
+    """Likewise for a frozenset."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(in_order(frozenset(self)))
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return frozenset, (in_order(frozenset(self)),)
 
 
 def lazily(value: Any, /) -> Any:

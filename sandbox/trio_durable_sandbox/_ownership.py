@@ -67,6 +67,18 @@ def others(obj: Any) -> str | None:
     return None
 
 
+def remedy_for(obj: Any) -> str:
+    """What to do instead of changing something that other instances have as well."""
+    if isinstance(obj, MethodType):
+        obj = obj.__func__
+    if isinstance(obj, ModuleType | FunctionType):
+        names = vars(obj) if isinstance(obj, ModuleType) else obj.__globals__
+        users = SHARED in names.get("__builtins__", ())
+    else:
+        users = is_shared_class(obj if isinstance(obj, type) else type(obj))
+    return REMEDIES["isolate" if users else "shared"]
+
+
 def _leads_to(home: ModuleType, obj: type) -> bool:
     """Whether the class is the module's own: those that libraries make for user code bear a library's name, too."""
     found: Any = home
@@ -84,7 +96,7 @@ def mutable(obj: Any, /) -> Any:
     shared = others(obj)
     if shared is None or get_run() is None:
         return obj
-    return refuse(f"assignment to an attribute of {shared}", REMEDIES["shared"], lambda: obj)
+    return refuse(f"assignment to an attribute of {shared}", remedy_for(obj), lambda: obj)
 
 
 def changed(obj: Any, path: str, /) -> Any:
@@ -121,7 +133,7 @@ class SharedDict(dict[Any, Any]):
         return dict, (dict(self),)
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        refuse(f"a change of {self._td_of}", REMEDIES["shared"])
+        refuse(f"a change of {self._td_of}", REMEDIES["isolate"])
         raise AssertionError("refuse raises where there is nothing to call")
 
     __setitem__ = __delitem__ = __ior__ = update = pop = popitem = clear = setdefault = _refuse
@@ -140,7 +152,7 @@ class SharedList(list[Any]):
         return list, (list(self),)
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        refuse(f"a change of {self._td_of}", REMEDIES["shared"])
+        refuse(f"a change of {self._td_of}", REMEDIES["isolate"])
         raise AssertionError("refuse raises where there is nothing to call")
 
     __setitem__ = __delitem__ = __iadd__ = __imul__ = append = extend = insert = pop = remove = clear = _refuse

@@ -38,6 +38,8 @@ REMEDIES: Mapping[str, str] = {
     "loop": "write `async def` and await; the orchestration is already running on a scheduler of its own",
     "host": "ask in an activity: the answer differs from host to host",
     "shared": "keep state in your own module or pass it as an argument; this object is shared with other instances",
+    "isolate": "keep what changes in an object that the orchestration makes; or have this module executed for each "
+               "instance, by listing it in isolate=: all instances share it, because it holds no state otherwise",
     "frames": "pass the value as an argument; frames lead out of the orchestration's namespace",
     "memory": "do without it: garbage collection and addresses differ from run to run",
     "identity": "compare objects with `is`, or number them yourself: addresses differ from run to run",

@@ -6,6 +6,7 @@
 - `chain.from_iterable(X)`, `zip(*X)`             -> `_td_each(X)`: what it contains is iterated
 - `X.pop()`                                       -> `_td_pop(X)`
 - `map(f, ...)`, `key=f`, `dumps(default=f)`      -> `_td_orderly(f)`, should f be `list` or `",".join`
+- `pickle.dumps(X)`, `M.model_dump_json()` ...     -> `_td_dumping(pickle.dumps)(X)`: see `_dumping`
 - `f"{X}"`, `str(X)`, `T % X`                     -> `_td_shown(X)`
 - `T.format`, `X.__iter__`, `X.__repr__` ...       -> `_td_member(T, "format")`
 
@@ -20,7 +21,7 @@ import ast
 from ._policy import words
 
 ORDERED, IN_ORDER, EACH, UNPACKED = "_td_ordered", "_td_in_order", "_td_each", "_td_unpacked"
-TAKING, POP, ORDERLY, MEMBER = "_td_taking", "_td_pop", "_td_orderly", "_td_member"
+TAKING, POP, ORDERLY, MEMBER, DUMPING = "_td_taking", "_td_pop", "_td_orderly", "_td_member", "_td_dumping"
 SHOWN, SHOWN_ALL, MOD = "_td_shown", "_td_shown_all", "_td_mod"
 _VALUE = "_td_value"
 
@@ -38,6 +39,9 @@ _TAKING = frozenset(words("join extend extendleft fromkeys writelines writerow u
 _KEEPING = frozenset(words("partial partialmethod repeat defaultdict"))
 """Functions of those modules that hand on what they are given as it is."""
 _EACH = frozenset(words("from_iterable writerows urlencode TopologicalSorter"))
+_DUMPING = frozenset(words(
+    "dumps dump encode to_builtins to_json to_jsonable_python dump_json dump_python model_dump model_dump_json"
+))  # fmt: skip
 _BLIND = frozenset(words("sorted min max any all set frozenset"))
 _NO_SET = (
     ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.ListComp, ast.DictComp, ast.GeneratorExp,
@@ -164,6 +168,8 @@ class OrderRewriter(ast.NodeTransformer):
                     node.func = call(function, TAKING, node.func)
         else:
             self.generic_visit(node)
+        if name in _DUMPING and not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Constant)):
+            node.func = call(function, DUMPING, node.func)
         self._arguments(node, name, builtin, root_of(function) in ITERATING_MODULES)
         return node
 

@@ -61,3 +61,30 @@ def case_classes_made_by_libraries():  # works
         kind.extra = 1
     made[0].method = lambda self: self.x
     return [kind.extra for kind in made], made[0](3).method()
+
+
+WORDS = {"pear", "apple", "fig", "plum"}
+
+
+class Tagged(msgspec.Struct, frozen=True):
+    name: str
+    tags: frozenset[str] = frozenset()
+    more: tuple["Tagged", ...] = ()
+
+
+@attrs.frozen
+class Point:
+    x: int
+    y: int = attrs.field(eq=False, default=0)
+
+
+def case_msgspec_sets():  # works
+    made = Tagged("a", frozenset(WORDS), (Tagged("b", frozenset(WORDS)),))
+    encoder = msgspec.json.Encoder()
+    return msgspec.json.encode(made), msgspec.to_builtins({"x": made, "y": [WORDS]}), encoder.encode(made), msgspec.msgpack.encode(made)
+
+
+def case_sets_of_models():  # works
+    points = {Point(3, 1), Point(1, 2), Point(2, 3)}
+    tagged = {Tagged("c"), Tagged("a"), Tagged("b")}
+    return list(points), [each.name for each in tagged], repr(points), f"{tagged}", str(Tagged("d", frozenset(WORDS)))

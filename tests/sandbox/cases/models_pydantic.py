@@ -50,3 +50,16 @@ def case_pydantic_dataclass():  # works
     class D:
         x: int
     return D("3").x, pydantic.TypeAdapter(list[int]).validate_python(["1"])
+
+
+class Tagged(pydantic.BaseModel):
+    tags: set[str] = set()
+    parts: list["Tagged"] = []
+    by: dict[str, frozenset[int]] = {}
+
+
+def case_json_of_sets():  # works
+    words = {"pear", "apple", "fig", "plum"}
+    made = Tagged(tags=words, parts=[Tagged(tags=words)], by={"x": frozenset({300, 5, 70})})
+    assert type(made.tags) is set and made.model_dump() == Tagged(**made.model_dump()).model_dump()
+    return made.model_dump_json(), made.model_dump(mode="json"), repr(made), pydantic.TypeAdapter(set[str]).dump_json(words)

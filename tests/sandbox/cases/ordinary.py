@@ -329,3 +329,11 @@ async def case_coroutine():  # works
         yield 1
         yield 2
     return await inner(), [x async for x in agen()]
+
+
+def case_pickle_of_sets():  # works
+    words = {"pear", "apple", "fig", "plum"}
+    data = pickle.dumps({"words": words, "frozen": (frozenset(words), 1)})
+    back = pickle.loads(data)
+    assert back == {"words": words, "frozen": (frozenset(words), 1)} and type(back["words"]) is set and type(words) is set
+    return data
