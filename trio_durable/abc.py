@@ -56,12 +56,16 @@ class Converter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CreateInstance:
-    """A new instance.  Whatever was stored under this id before is deleted first."""
+    """A new instance.  Whatever was stored under this id before is deleted first.
+
+    handed_down: what its parent showed it of the histories above; kept until the instance is deleted.
+    """
 
     instance_id: str
     parent_id: str | None
     state: bytes
     input: str | None
+    handed_down: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,7 @@ class StoredInstance:
     active: bool
     state: bytes
     input: str | None
+    handed_down: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -576,10 +576,9 @@ ORCHESTRATORS = [
     values_over_generations_generator, looks_like_an_envelope, looks_like_an_envelope_generator, cleans_up,
     cleans_up_generator, books, books_generator, waits_in_a_saga, waits_in_a_saga_generator, saga_in_a_timeout, sends,
     sends_generator, listens, detaches, detaches_generator, detached, retries, retries_generator, gives_up,
-    gives_up_generator, tries_patiently, tries_patiently_generator,
-    calls_nobody, calls_nobody_generator, retries_once, retries_once_generator,
-    meets_failures, meets_failures_generator,
-    needs_an_input, needs_an_input_generator, races, races_generator,
+    gives_up_generator, tries_patiently, tries_patiently_generator, calls_nobody, calls_nobody_generator, retries_once,
+    retries_once_generator, meets_failures, meets_failures_generator, needs_an_input, needs_an_input_generator, races,
+    races_generator,
 ]  # fmt: skip
 ACTIVITIES = [
     echo, echo_async, sees, note, refuses, flaky, forgets, hopeless, exits, fails_in_a_nursery, must_not_try_again,

@@ -1,22 +1,26 @@
-"""Handing history down: what a call asks for, and what an activity is shown of it.
+"""Handing history down: what a call asks for, and what activities and children are shown of it.
 
-Neither the embedded sidecar nor the standalone Go one hands histories down (Dapr's does), so the two ends are tested
-against the protocol's messages.
+The embedded sidecar hands histories down, as Dapr's does; the standalone Go one does not.
 """
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
+import trio
 import trio_durable_proto as pb
 
 from tests.authoring.test_core import Script, context
-from trio_durable import ActivityContext, PropagationScope, Worker
+from trio_durable import ActivityContext, Client, PropagationScope, Worker
 from trio_durable._converter import JsonConverter
 from trio_durable._core import events as ev
 from trio_durable._wire.actions import action_to_pb
 from trio_durable._wire.events import event_to_bytes
 from trio_durable._wire.requests import activity_from_pb
 from trio_durable._worker.activity import ActivityRunner
+from trio_durable.sidecar import open_sidecar
 
 
 @pytest.mark.parametrize("generator", [False, True])
@@ -60,3 +64,167 @@ async def test_an_activity_sees_what_was_handed_down():
     assert (history.app_id, history.instance_id, history.name) == ("shop", "i", "flow")
     assert [event.kind for event in history.events] == ["OrchestratorStarted", "TaskScheduled"]
     assert history.events[1].name == "look"
+
+
+def told(histories):
+    """Whose histories these are, which activities they know of, and which answers."""
+    return [
+        [
+            history.name,
+            [event.name for event in history.events if event.kind == "TaskScheduled"],
+            [event.result for event in history.events if event.kind == "TaskCompleted"],
+        ]
+        for history in histories
+    ]
+
+
+def sees(ctx, value=None):
+    return [told(ctx.propagated_history), [history.app_id for history in ctx.propagated_history]]
+
+
+async def root(ctx, scope: str):
+    await ctx.call_activity("sees")
+    return await ctx.call_sub_orchestrator("middle", input=scope, propagation=PropagationScope.OWN_HISTORY)
+
+
+async def middle(ctx, scope: str):
+    await ctx.wait_for_external_event("go", timeout=timedelta(days=1))
+    asked = PropagationScope[scope]
+    mine = await ctx.call_activity("sees", propagation=asked)
+    return [told(ctx.propagated_history), mine, await ctx.call_sub_orchestrator("leaf", propagation=asked)]
+
+
+async def leaf(ctx):
+    await ctx.sleep(0)
+    return told(ctx.propagated_history)
+
+
+def root_generator(ctx, scope: str):
+    yield ctx.call_activity("sees")
+    return (yield ctx.call_sub_orchestrator("middle", input=scope, propagation=PropagationScope.OWN_HISTORY))
+
+
+def middle_generator(ctx, scope: str):
+    yield ctx.wait_for_external_event("go", timeout=timedelta(days=1))
+    asked = PropagationScope[scope]
+    mine = yield ctx.call_activity("sees", propagation=asked)
+    deep = yield ctx.call_sub_orchestrator("leaf", propagation=asked)
+    return [told(ctx.propagated_history), mine, deep]
+
+
+def leaf_generator(ctx):
+    yield ctx.sleep(0)
+    return told(ctx.propagated_history)
+
+
+FAMILIES = [(root, middle, leaf), (root_generator, middle_generator, leaf_generator)]
+
+
+def worker_of(target, family, **options):
+    worker = Worker(target, **options)
+    for name, function in zip(("root", "middle", "leaf"), family, strict=True):
+        worker.add_orchestrator(function, name=name)
+    worker.add_activity(sees)
+    return worker
+
+
+def expected(scope, app=""):
+    none = "[[],[]]"
+    above = [["root", ["sees"], [none]]]
+    called = ["middle", ["sees"], []]
+    match scope:
+        case "NONE":
+            return [above, [[], []], []]
+        case "OWN_HISTORY":
+            own = [[called], [app]]
+        case "LINEAGE":
+            own = [[*above, called], [app, app]]
+    answer = json.dumps(own, separators=(",", ":"))
+    return [above, own, [*own[0][:-1], ["middle", ["sees"], [answer]]]]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("scope", ["NONE", "OWN_HISTORY", "LINEAGE"])
+async def test_what_is_handed_down_is_what_was_asked_for(embedded, family, scope):
+    await embedded.nursery.start(worker_of(embedded.target, family, **embedded.options).serve)
+    instance_id = await embedded.client.schedule_new_orchestration("root", input=scope)
+    await until_there(embedded.client, f"{instance_id}:0002")
+    await embedded.client.raise_orchestration_event(f"{instance_id}:0002", "go")
+    state = await embedded.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state.raise_if_failed()
+    assert state.get_output() == expected(scope)
+
+
+async def until_there(client, instance_id):
+    with trio.fail_after(20):
+        while await client.get_orchestration_state(instance_id) is None:
+            await trio.sleep(0.01)
+        await client.wait_for_orchestration_start(instance_id)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+async def test_what_was_handed_down_survives_a_restart_over_grpc(tmp_path, family):
+    path = tmp_path / "hub.db"
+    async with open_sidecar(path) as sidecar, trio.open_nursery() as nursery:
+        address = await sidecar.serve(app_id="shop")
+        await nursery.start(worker_of(address, family).serve)
+        async with Client(address) as client:
+            instance_id = await client.schedule_new_orchestration("root", input="LINEAGE")
+            await until_there(client, f"{instance_id}:0002")
+        nursery.cancel_scope.cancel()
+    async with open_sidecar(path) as sidecar, trio.open_nursery() as nursery:
+        address = await sidecar.serve(app_id="shop")
+        await nursery.start(worker_of(address, family).serve)
+        async with Client(address) as client:
+            await client.raise_orchestration_event(f"{instance_id}:0002", "go")
+            state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            assert state.get_output() == expected("LINEAGE", "shop")
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_activity_that_waits_keeps_what_was_handed_down(tmp_path):
+    path = tmp_path / "hub.db"
+
+    async def flow(ctx):
+        return await ctx.call_activity("sees", propagation=PropagationScope.OWN_HISTORY)
+
+    async with open_sidecar(path) as sidecar, trio.open_nursery() as nursery:
+        only_turns = Worker(sidecar.channel(), sandbox="off")
+        only_turns.add_orchestrator(flow)
+        only_turns.add_activity(waits_for_ever, name="sees")
+        await nursery.start(only_turns.serve)
+        async with Client(sidecar.channel()) as client:
+            instance_id = await client.schedule_new_orchestration(flow)
+            await STARTED.wait()
+        only_turns._alive.cancel()
+        nursery.cancel_scope.cancel()
+    async with open_sidecar(path) as sidecar, trio.open_nursery() as nursery:
+        worker = Worker(sidecar.channel(), sandbox="off")
+        worker.add_orchestrator(flow)
+        worker.add_activity(sees)
+        await nursery.start(worker.serve)
+        async with Client(sidecar.channel()) as client:
+            state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            assert state.get_output() == [[["flow", ["sees"], []]], [""]]
+        nursery.cancel_scope.cancel()
+
+
+STARTED = trio.Event()
+
+
+async def waits_for_ever(ctx):
+    STARTED.set()
+    await trio.sleep_forever()
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("family", FAMILIES)
+async def test_the_standalone_go_sidecar_hands_nothing_down(go_sidecar, family):
+    async with trio.open_nursery() as nursery, Client(go_sidecar) as client:
+        await nursery.start(worker_of(go_sidecar, family).serve)
+        instance_id = await client.schedule_new_orchestration("root", input="LINEAGE")
+        await until_there(client, f"{instance_id}:0002")
+        await client.raise_orchestration_event(f"{instance_id}:0002", "go")
+        state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+        assert state.get_output() == [[], [[], []], []]
+        nursery.cancel_scope.cancel()

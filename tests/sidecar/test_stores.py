@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import apsw
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -49,6 +52,28 @@ def test_what_was_committed_is_recovered(store):
     assert found.activities == [abc.StoredActivity("b", 5, "x1", b"act")]
     assert found.timers == [abc.StoredTimer("b", 4, 2**62)]
     assert store.children("b") == ["a"]
+
+
+def test_what_was_handed_down_stays(store):
+    store.commit([abc.CreateInstance("a", None, b"s", "1", b"above")])
+    store.commit([abc.UpdateInstance("a", True, b"t"), abc.ClearExecution("a", "2")])
+    assert store.instance("a") == abc.StoredInstance("a", None, True, b"t", "2", b"above")
+    assert store.recover().instances == [store.instance("a")]
+    store.commit([create("a")])
+    assert store.instance("a").handed_down is None
+
+
+def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path):
+    SQLiteStore(tmp_path / "x.db").close()
+    with closing(sqlite3.connect(tmp_path / "x.db")) as db:
+        db.execute("ALTER TABLE instances DROP COLUMN handed_down")
+        db.execute("INSERT INTO instances (id, active, state) VALUES ('a', 1, x'01')")
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+    for _ in range(2):
+        store = SQLiteStore(tmp_path / "x.db")
+        assert store.instance("a") == abc.StoredInstance("a", None, True, b"\1", None)
+        store.close()
 
 
 def test_a_turn(store):

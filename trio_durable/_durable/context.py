@@ -19,6 +19,7 @@ from trio_durable._core.events import PropagationScope, Router
 from trio_durable._core.futures import DurableFuture
 from trio_durable._core.replay import Replay
 from trio_durable._core.retry import RetryPolicy
+from trio_durable._core.view import PropagatedHistory
 from trio_durable._durable.cleanup import Cleanup
 from trio_durable._durable.saga import Saga
 from trio_durable._durable.together import Together, nanoseconds
@@ -54,10 +55,17 @@ class Payloads(Protocol):
 class OrchestrationContext(Cleanup, Travel, Together, Values):
     """One orchestration's view of itself and its way to ask for durable work.
 
-    metadata: what travelled with the input.
+    metadata: what travelled with the input.  propagated: the histories that were handed down to it.
     """
 
-    def __init__(self, replay: Replay, payloads: Payloads, metadata: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        replay: Replay,
+        payloads: Payloads,
+        metadata: Mapping[str, str] | None = None,
+        propagated: tuple[PropagatedHistory, ...] = (),
+    ) -> None:
+        self._propagated = propagated
         self._replay = replay
         self._payloads = payloads
         self._metadata = dict(metadata or {})
@@ -140,7 +148,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         The future's result is what the activity returned, decoded to `return_type` or to the function's annotation.
         It fails with TaskFailedError when the activity failed (and, with a `retry_policy`, no attempt succeeded).
         app_id: which app's workers run it; this one's if not given.  metadata: for this call, on top of `set_metadata`.
-        propagation: how much of this history to hand down, where the sidecar does that (Dapr's does).
+        propagation: how much of this history to hand down; the embedded sidecar does that, and Dapr's.
         """
         return self._replay.call_activity(
             self._payloads.name_of(activity),
@@ -231,7 +239,8 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         """Run another orchestration as a child and await its result.
 
         Without `instance_id` the child's id is this instance's, a colon and the action's number in four hex digits.
-        The future fails with TaskFailedError when the child failed or was terminated.
+        The future fails with TaskFailedError when the child failed or was terminated.  propagation: as for activities;
+        the child finds it in `ctx.propagated_history`.
         """
         return self._replay.call_child(
             self._payloads.name_of(orchestrator),

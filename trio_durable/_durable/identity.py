@@ -8,6 +8,7 @@ from datetime import datetime
 from trio_durable._core import clock
 from trio_durable._core.events import TraceContext
 from trio_durable._core.replay import Replay
+from trio_durable._core.view import PropagatedHistory
 
 __all__ = ["ExecutionInfo", "Identity", "OrchestrationInfo"]
 
@@ -51,6 +52,7 @@ class Identity:
     """The part of the orchestration context that only answers questions."""
 
     _replay: Replay
+    _propagated: tuple[PropagatedHistory, ...]
 
     @property
     def instance_id(self) -> str:
@@ -121,6 +123,13 @@ class Identity:
 
     #: `orchestration_span_id` as Dapr's SDK calls it.
     workflow_span_id = orchestration_span_id
+
+    @property
+    def propagated_history(self) -> tuple[PropagatedHistory, ...]:
+        """What its parent handed down: one history for each orchestration above it, the eldest first and the parent
+        last.  Empty where the call did not ask for that (`propagation=`) or the sidecar does not do it.
+        """
+        return self._propagated
 
     @property
     def info(self) -> OrchestrationInfo:

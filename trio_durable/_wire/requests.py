@@ -16,14 +16,14 @@ from trio_durable._core.events import Event, TraceContext
 from trio_durable._core.failures import FailureDetails
 from trio_durable._wire.actions import action_from_pb, action_to_pb
 from trio_durable._wire.common import trace_from_pb, trace_to_pb
-from trio_durable._wire.events import event_from_bytes, event_from_pb, event_to_pb
+from trio_durable._wire.events import event_from_pb, event_to_pb
 from trio_durable._wire.failures import failure_from_pb, failure_to_pb
 from trio_durable._wire.presence import chosen, given
+from trio_durable._wire.propagation import HistoryChunk, chunks_from_pb
 
 __all__ = [
     "Activity",
     "ActivityResult",
-    "HistoryChunk",
     "Turn",
     "TurnResult",
     "activity_from_pb",
@@ -43,7 +43,7 @@ class Turn:
     """One turn of an instance: its history so far, and what is new.
 
     cached: None, or the number of events that precede `past` and that the worker is believed to hold already
-    (stateful history).
+    (stateful history).  propagated: the histories that its parent handed down.
     """
 
     instance_id: str
@@ -51,6 +51,7 @@ class Turn:
     past: Sequence[Event] = field(default_factory=list)
     new: Sequence[Event] = field(default_factory=list)
     cached: int | None = None
+    propagated: tuple[HistoryChunk, ...] = ()
 
 
 @dataclass(slots=True)
@@ -78,16 +79,6 @@ class Activity:
     execution_id: str | None = None
     trace_context: TraceContext | None = None
     propagated: tuple[HistoryChunk, ...] = ()
-
-
-@dataclass(slots=True)
-class HistoryChunk:
-    """What one orchestration handed down of its history."""
-
-    app_id: str
-    instance_id: str
-    name: str
-    events: Sequence[Event]
 
 
 @dataclass(slots=True)
@@ -119,6 +110,7 @@ def turn_from_pb(message: pb.WorkflowRequest) -> Turn:
         past=[event_from_pb(event) for event in message.past_events],
         new=[event_from_pb(event) for event in message.new_events],
         cached=None if cached is None else cached.event_count,
+        propagated=chunks_from_pb(message.propagated_history),
     )
 
 
@@ -169,16 +161,7 @@ def activity_from_pb(message: pb.ActivityRequest) -> Activity:
         task_execution_id=message.task_execution_id,
         execution_id=instance.execution_id if instance is not None else None,
         trace_context=trace_from_pb(message.parent_trace_context),
-        propagated=_chunks(message.propagated_history),
-    )
-
-
-def _chunks(history: pb.PropagatedHistory | None) -> tuple[HistoryChunk, ...]:
-    if history is None:
-        return ()
-    return tuple(
-        HistoryChunk(each.app_id, each.instance_id, each.workflow_name, list(map(event_from_bytes, each.raw_events)))
-        for each in history.chunks
+        propagated=chunks_from_pb(message.propagated_history),
     )
 
 

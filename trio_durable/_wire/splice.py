@@ -2,7 +2,7 @@
 
 The sidecar keeps every event as the bytes it was written as.  A work item is those bytes behind their field tags and
 lengths, joined: nothing in it is decoded or encoded again, whatever the length of the history.  Field numbers are those
-of WorkItem (1, 2, 10), WorkflowRequest (1, 2, 3, 4, 9), StringValue (1), CachedHistory (1) and
+of WorkItem (1, 2, 10), WorkflowRequest (1, 2, 3, 4, 8, 9), ActivityRequest (8), StringValue (1), CachedHistory (1) and
 GetInstanceHistoryResponse (1).
 """
 
@@ -17,10 +17,21 @@ from trio_durable._core.events import Event
 from trio_durable._wire.events import event_from_pb
 from trio_durable._wire.requests import Activity, activity_to_pb
 
-__all__ = ["HEALTH_PING", "activity_item", "events_in", "frame_past", "history_response", "split_past", "turn_item"]
+__all__ = [
+    "HEALTH_PING",
+    "activity_item",
+    "events_in",
+    "frame_past",
+    "history_response",
+    "pack_task",
+    "split_past",
+    "turn_item",
+    "unpack_task",
+]
 
 _PAST = b"\x1a"
 _NEW = b"\x22"
+_PROPAGATED = b"\x42"
 
 #: A work item that asks for nothing; workers which do not know it ignore it.
 HEALTH_PING = codec.encode(pb.WorkItem(health_ping=pb.HealthPing()))
@@ -39,26 +50,46 @@ def turn_item(
     token: str,
     *,
     cached: int | None = None,
+    handed_down: bytes | None = None,
 ) -> bytes:
     """A WorkItem for a turn.
 
     past: framed by `frame_past`, joined or not; new: bare encoded events; cached: None, or how many events precede
-    `past`.
+    `past`; handed_down: an encoded PropagatedHistory.
     """
     parts = [_field(b"\x0a", instance_id.encode())]
     if execution_id is not None:
         parts.append(_field(b"\x12", _field(b"\x0a", execution_id.encode()) if execution_id else b""))
     parts.extend(past)
     parts.extend(_NEW + _varint(len(event)) + event for event in new)
+    if handed_down is not None:
+        parts.append(_field(_PROPAGATED, handed_down))
     if cached is not None:
         parts.append(_field(b"\x4a", b"\x08" + _varint(cached) if cached else b""))
     request = b"".join(parts)
     return b"".join((b"\x0a", _varint(len(request)), request, _token(token)))
 
 
-def activity_item(activity: Activity, token: str) -> bytes:
-    """A WorkItem for an activity."""
-    return _field(b"\x12", codec.encode(activity_to_pb(activity))) + _token(token)
+def activity_item(activity: Activity, token: str, *, handed_down: bytes | None = None) -> bytes:
+    """A WorkItem for an activity.  handed_down: an encoded PropagatedHistory."""
+    request = codec.encode(activity_to_pb(activity))
+    if handed_down is not None:
+        request += _field(_PROPAGATED, handed_down)
+    return _field(b"\x12", request) + _token(token)
+
+
+def pack_task(event: bytes, handed_down: bytes | None) -> bytes:
+    """What a sidecar keeps of an activity that waits: its event, and what it is to be shown of the histories above."""
+    # No message begins with a zero byte: there is no field 0.
+    return event if handed_down is None else b"\0" + _varint(len(event)) + event + handed_down
+
+
+def unpack_task(data: bytes) -> tuple[bytes, bytes | None]:
+    """What `pack_task` packed."""
+    if not data.startswith(b"\0"):
+        return data, None
+    length, at = _read_varint(data, 1)
+    return data[at : at + length], data[at + length :]
 
 
 def history_response(past: Iterable[bytes]) -> bytes:
@@ -70,15 +101,7 @@ def split_past(piece: bytes) -> Iterator[bytes]:
     """The encoded events that `frame_past` framed and somebody joined."""
     at = 0
     while at < len(piece):
-        at += 1  # the tag: one byte, always the same
-        length = shift = 0
-        while True:
-            byte = piece[at]
-            at += 1
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
+        length, at = _read_varint(piece, at + 1)  # behind the tag: one byte, always the same
         yield piece[at : at + length]
         at += length
 
@@ -95,6 +118,18 @@ def _token(token: str) -> bytes:
 
 def _field(tag: bytes, body: bytes) -> bytes:
     return tag + _varint(len(body)) + body
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number at `at`, and where it ends."""
+    number = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return number, at
 
 
 def _varint(number: int) -> bytes:

@@ -17,6 +17,7 @@ from trio_durable_proto import codec
 from trio_durable._core import events as ev
 from trio_durable._wire.events import event_from_pb
 from trio_durable._wire.failures import failure_from_pb
+from trio_durable._wire.propagation import chunks_from_pb
 from trio_durable._wire.requests import Activity, Turn, activity_from_pb
 
 __all__ = ["EncodedEvents", "read_work_item"]
@@ -101,6 +102,7 @@ def read_work_item(data: bytes) -> tuple[Turn | Activity | None, str]:
         past=EncodedEvents(item.data, parts.past),
         new=EncodedEvents(item.data, parts.new),
         cached=None if cached is None else cached.event_count,
+        propagated=chunks_from_pb(head.propagated_history),
     )
     return turn, item.completion_token
 

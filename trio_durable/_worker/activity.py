@@ -19,7 +19,7 @@ from trio_durable import _converter
 from trio_durable._core.envelope import unseal
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.retry import attempt_of_version
-from trio_durable._core.view import PropagatedHistory, history_event
+from trio_durable._core.view import PropagatedHistory
 from trio_durable._durable.context import SEND_EVENT
 from trio_durable._durable.travel import TRACE_STATE
 from trio_durable._errors import NotFoundError, NotRegisteredError, PayloadError, SidecarError
@@ -27,6 +27,7 @@ from trio_durable._rpc import GRPCError, is_unknown_instance
 from trio_durable._wire import calls
 from trio_durable._wire.requests import Activity, ActivityResult
 from trio_durable._worker.inputs import Input
+from trio_durable._worker.propagated import shown
 from trio_durable._worker.registry import Registry
 
 __all__ = ["ActivityContext", "ActivityRunner"]
@@ -137,10 +138,7 @@ class ActivityRunner:
             ",".join(filter(None, states)) or None,
             self._attempt(activity),
             metadata,
-            tuple(
-                PropagatedHistory(each.app_id, each.instance_id, each.name, tuple(map(history_event, each.events)))
-                for each in activity.propagated
-            ),
+            shown(activity.propagated),
         )
         taken = self._inputs.get(activity.name)
         if taken is None:  # looked up at the first call and kept

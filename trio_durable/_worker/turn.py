@@ -27,9 +27,11 @@ from trio_durable._core.replay import OrchestratorMissing, Outcome, Replay
 from trio_durable._durable.context import OrchestrationContext, drive_generator
 from trio_durable._durable.vocabulary import TRIO, Hidden
 from trio_durable._errors import NotRegisteredError, PayloadError
+from trio_durable._wire.propagation import HistoryChunk
 from trio_durable._wire.requests import Turn, TurnResult
 from trio_durable._wire.work import EncodedEvents
 from trio_durable._worker.inputs import Input
+from trio_durable._worker.propagated import shown
 from trio_durable._worker.registry import Registered, Registry, result_hint
 
 __all__ = ["TurnRunner"]
@@ -94,7 +96,9 @@ class TurnRunner:
         while self._kept:
             self._kept.popitem()[1].close()
 
-    def start(self, started: ExecutionStarted, replay: Replay, run: Any) -> Coroutine[Any, Any, str | None]:
+    def start(
+        self, started: ExecutionStarted, replay: Replay, run: Any, propagated: tuple[HistoryChunk, ...]
+    ) -> Coroutine[Any, Any, str | None]:
         """The coroutine that runs the orchestrator; raises NotRegisteredError if there is none of that name."""
         registered = self._choose(started, replay)
         if registered is None:
@@ -106,7 +110,8 @@ class TurnRunner:
             )
         function = registered.function if registered.program is None else registered.program.instantiate(run)
         payload, metadata = unseal(started.input)
-        return self._main(OrchestrationContext(replay, self._payloads, metadata), function, registered, payload)
+        context = OrchestrationContext(replay, self._payloads, metadata, shown(propagated))
+        return self._main(context, function, registered, payload)
 
     def _choose(self, started: ExecutionStarted, replay: Replay) -> Registered[Callable[..., Any]] | None:
         """The function to run, and the version to pin: once it is in history, an instance keeps its version."""
@@ -167,11 +172,12 @@ class _Instance:
 
     def __init__(self, runner: TurnRunner, turn: Turn) -> None:
         def start(started: ExecutionStarted, replay: Replay) -> Coroutine[Any, Any, str | None]:
-            return runner.start(started, replay, run)
+            return runner.start(started, replay, run, propagated)
 
         def clock() -> int:
             return replay.now
 
+        propagated = turn.propagated
         self._replay = replay = Replay(turn.instance_id, start, words=TRIO)
         self._run = run = runner.new_run(turn, clock)
         replay.on_replaying = self._set_replaying

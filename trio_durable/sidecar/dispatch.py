@@ -161,7 +161,13 @@ class Dispatcher:
             stream.warm[key] = record.events
         new = [turn.encoded[id(event)] for event in turn.plan.events]
         return turn_item(
-            record.instance_id, execution_id, [data for _, data in past], new, turn.token, cached=cached
+            record.instance_id,
+            execution_id,
+            [data for _, data in past],
+            new,
+            turn.token,
+            cached=cached,
+            handed_down=record.handed_down,
         )
 
     def _give_activity(self, task: ActivityTask, stream: WorkStream) -> None:
@@ -170,7 +176,7 @@ class Dispatcher:
         task.token = self._token()
         task.stream = stream.number
         stream.activities[task.token] = task
-        stream.outbox.append(activity_item(task.request(), task.token))
+        stream.outbox.append(activity_item(task.request(), task.token, handed_down=task.handed_down))
         stream.wake()
 
     def _token(self) -> str:

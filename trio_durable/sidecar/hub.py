@@ -26,8 +26,9 @@ from trio_durable._core.ledger import ANSWERS
 from trio_durable._core.rerun import RerunError, rerun
 from trio_durable._wire.dialects import ReuseAction, ReusePolicy
 from trio_durable._wire.events import event_to_bytes
+from trio_durable._wire.propagation import HistoryChunk, hand_down
 from trio_durable._wire.requests import ActivityResult, TurnResult
-from trio_durable._wire.splice import events_in, frame_past
+from trio_durable._wire.splice import events_in, frame_past, pack_task, split_past
 from trio_durable._wire.states import (
     CreateInstance,
     InstanceState,
@@ -147,7 +148,9 @@ class Hub:
         for row in snapshot.instances:
             state = state_from_bytes(row.state)
             state.input = row.input
-            record = Record(row.instance_id, state, parent_id=row.parent_id, visible=state)
+            record = Record(
+                row.instance_id, state, parent_id=row.parent_id, visible=state, handed_down=row.handed_down
+            )
             self._add(record)
             if state.status is Status.PENDING and state.scheduled_start is not None and state.scheduled_start > now:
                 self._start_later(record, state.scheduled_start)
@@ -405,7 +408,7 @@ class Hub:
         by_event = {id(event): data for event, data in zip(outcome.history, encoded, strict=True)}
         for task in outcome.tasks:
             self._sequence += 1
-            data = by_event[id(task)]
+            data = pack_task(by_event[id(task)], self._handed_down(record, task.history_scope))
             changes.append(abc.AddActivity(instance_id, self._sequence, execution_id, data))
             activity = ActivityTask(instance_id, self._sequence, execution_id, data, task)
             self._add_activity(activity)
@@ -413,8 +416,11 @@ class Hub:
             for timer in outcome.timers:
                 self._set_timer(record, timer, now)
         self._save(record)
+        scopes = {e.event_id: e.history_scope for e in outcome.history if isinstance(e, ev.ChildCreated)}
         for message in outcome.messages:
-            self._deliver(message, sender=record)
+            parent = message.event.parent if isinstance(message.event, ev.ExecutionStarted) else None
+            scope = None if parent is None else scopes.get(parent.task_scheduled_id)
+            self._deliver(message, sender=record, handed_down=self._handed_down(record, scope))
         if ended is not None:
             left = [entry.event for entry in record.inbox]
             record.inbox.clear()
@@ -422,6 +428,14 @@ class Hub:
             for event in left:
                 if isinstance(event, ev.ExecutionTerminated) and event.recurse:
                     self.terminate_children(instance_id, event)
+
+    def _handed_down(self, record: Record, scope: int | None) -> bytes | None:
+        """What a call with this scope is shown of the histories above, as they are now."""
+        if not scope:
+            return None
+        events = tuple(event for _, data in record.history for event in split_past(data))
+        own = HistoryChunk(record.app_id, record.instance_id, record.state.name, events)
+        return hand_down(scope, own, record.handed_down)
 
     def _continue(self, record: Record, outcome: Outcome, now: int) -> None:
         """The instance starts over with what the turn carried over, followed by what arrived meanwhile."""
@@ -545,7 +559,7 @@ class Hub:
         if record.parent_id is not None:
             self._children.setdefault(record.parent_id, set()).add(record.instance_id)
 
-    def _new_record(self, event: ev.ExecutionStarted) -> Record:
+    def _new_record(self, event: ev.ExecutionStarted, handed_down: bytes | None = None) -> Record:
         replaced = self.records.get(event.instance_id)
         if replaced is not None:
             self._forget(replaced)
@@ -571,16 +585,17 @@ class Hub:
             visible=None if replaced is None else replaced.visible,
             instance=Instance(event.instance_id),
             app_id=app_of(event.router),
+            handed_down=handed_down,
         )
         self._add(record)
         self._batch.changes.append(
-            abc.CreateInstance(event.instance_id, record.parent_id, state_to_bytes(state), event.input)
+            abc.CreateInstance(event.instance_id, record.parent_id, state_to_bytes(state), event.input, handed_down)
         )
         self._touch(record)
         return record
 
-    def _create(self, event: ev.ExecutionStarted) -> None:
-        record = self._new_record(event)
+    def _create(self, event: ev.ExecutionStarted, handed_down: bytes | None = None) -> None:
+        record = self._new_record(event, handed_down)
         self._put(record, event, event_to_bytes(event))
         if event.scheduled_start is not None and event.scheduled_start > self._now():
             self._start_later(record, event.scheduled_start)
@@ -599,7 +614,9 @@ class Hub:
         if isinstance(event, ev.ExecutionTerminated):
             self._batch.terminates.append(record)
 
-    def _deliver(self, message: Message, *, sender: Record | None = None) -> bool:
+    def _deliver(
+        self, message: Message, *, sender: Record | None = None, handed_down: bytes | None = None
+    ) -> bool:
         """Carry a message to its instance.  False if no active instance has the id."""
         event = message.event
         record = self.records.get(message.to)
@@ -607,7 +624,7 @@ class Hub:
             if record is not None and not record.ended:
                 self._conflict(event, sender)
                 return False
-            self._create(event)
+            self._create(event, handed_down)
             return True
         if record is None or record.ended:
             return False

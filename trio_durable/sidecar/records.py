@@ -10,6 +10,7 @@ from trio_durable._core.events import Event, TaskScheduled, app_of
 from trio_durable._core.instance import Instance, TurnPlan
 from trio_durable._wire.events import event_from_bytes
 from trio_durable._wire.requests import Activity
+from trio_durable._wire.splice import unpack_task
 from trio_durable._wire.states import InstanceState
 
 __all__ = ["ActivityTask", "Batch", "InboxEntry", "Record", "TurnInFlight"]
@@ -54,7 +55,8 @@ class Record:
     state: as decided, perhaps not committed yet.  visible: as committed; None until the first commit.
     instance: None after a restart until a turn needs it.  history: per turn, the number of its events and their framed
     bytes.  starts_at: nanoseconds, or None once it may start.  batch: number of the commit that holds the last turn.
-    app_id: whose workers run it; after a restart, known once its history is loaded.
+    app_id: whose workers run it; after a restart, known once its history is loaded.  handed_down: what its parent
+    showed it of the histories above, encoded.
     """
 
     instance_id: str
@@ -72,6 +74,7 @@ class Record:
     batch: int = 0
     stalled: bool = False
     app_id: str = ""
+    handed_down: bytes | None = None
 
     @property
     def ended(self) -> bool:
@@ -80,7 +83,10 @@ class Record:
 
 @dataclass(slots=True, eq=False)
 class ActivityTask:
-    """An activity that has not been answered.  The result belongs to one execution of its instance."""
+    """An activity that has not been answered.  The result belongs to one execution of its instance.
+
+    data: what `pack_task` makes of its event and of what is handed down to it.
+    """
 
     instance_id: str
     sequence: int
@@ -109,9 +115,14 @@ class ActivityTask:
         return app_of(self.scheduled.router)
 
     @property
+    def handed_down(self) -> bytes | None:
+        """What it is to be shown of the histories above, encoded."""
+        return unpack_task(self.data)[1]
+
+    @property
     def scheduled(self) -> TaskScheduled:
         if self.event is None:
-            event = event_from_bytes(self.data)
+            event = event_from_bytes(unpack_task(self.data)[0])
             assert isinstance(event, TaskScheduled)
             self.event = event
         return self.event

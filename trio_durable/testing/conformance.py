@@ -121,7 +121,8 @@ class _Walk:
                 return abc.DeleteInstance(name)
             self._active.append(name)
             self._lengths[name] = 0
-            return abc.CreateInstance(name, self.random.choice([None, "a"]), self._bytes(), self._text())
+            above = self.random.choice([None, self._bytes()])
+            return abc.CreateInstance(name, self.random.choice([None, "a"]), self._bytes(), self._text(), above)
         match self.random.randrange(10):
             case 0 | 1:
                 return abc.AddInbox(name, self._sequence, self._bytes())

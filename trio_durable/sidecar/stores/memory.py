@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trio_durable import abc
 
@@ -35,9 +35,10 @@ class MemoryStore:
 
     def _make(self, change: abc.Change) -> None:
         match change:
-            case abc.CreateInstance(instance_id, parent_id, state, payload):
+            case abc.CreateInstance(instance_id, parent_id, state, payload, handed_down):
                 self._delete(instance_id)
-                self._kept[instance_id] = _Kept(abc.StoredInstance(instance_id, parent_id, True, state, payload))
+                row = abc.StoredInstance(instance_id, parent_id, True, state, payload, handed_down)
+                self._kept[instance_id] = _Kept(row)
                 return
             case abc.DeleteInstance(instance_id):
                 self._delete(instance_id)
@@ -52,14 +53,13 @@ class MemoryStore:
         if kept is None:
             return
         match change:
-            case abc.UpdateInstance(instance_id, active, state):
-                kept.row = abc.StoredInstance(instance_id, kept.row.parent_id, active, state, kept.row.input)
+            case abc.UpdateInstance(_, active, state):
+                kept.row = replace(kept.row, active=active, state=state)
                 if not active:
                     kept.inbox.clear()
                     kept.timers.clear()
-            case abc.ClearExecution(instance_id, payload):
-                row = kept.row
-                kept.row = abc.StoredInstance(instance_id, row.parent_id, row.active, row.state, payload)
+            case abc.ClearExecution(_, payload):
+                kept.row = replace(kept.row, input=payload)
                 kept.history.clear()
                 kept.inbox.clear()
                 kept.timers.clear()

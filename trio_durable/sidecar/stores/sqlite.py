@@ -23,7 +23,7 @@ from trio_durable._errors import SidecarError
 
 __all__ = ["SCHEMA_VERSION", "SQLiteStore"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = f"""
 CREATE TABLE instances (
@@ -32,7 +32,8 @@ CREATE TABLE instances (
     parent    TEXT,
     active    INTEGER NOT NULL,
     state     BLOB NOT NULL,
-    input     TEXT
+    input     TEXT,
+    handed_down BLOB
 );
 CREATE INDEX instances_active ON instances (number) WHERE active;
 CREATE INDEX instances_parent ON instances (parent) WHERE parent IS NOT NULL;
@@ -114,6 +115,9 @@ class SQLiteStore:
         if version == 0 and not db.execute("SELECT 1 FROM sqlite_schema").fetchall():
             with db:
                 db.execute(_SCHEMA)
+        elif version == 1:
+            with db:
+                db.execute("ALTER TABLE instances ADD COLUMN handed_down BLOB")
         elif version != SCHEMA_VERSION:
             raise SidecarError(
                 f"{self.path} has schema {version}; this version reads schema {SCHEMA_VERSION}."
@@ -140,9 +144,9 @@ class SQLiteStore:
         db = self._db
         return abc.Snapshot(
             instances=[
-                abc.StoredInstance(number, parent, True, state, payload)
-                for number, parent, state, payload in db.execute(
-                    "SELECT id, parent, state, input FROM instances WHERE active ORDER BY number"
+                abc.StoredInstance(number, parent, True, state, payload, handed_down)
+                for number, parent, state, payload, handed_down in db.execute(
+                    "SELECT id, parent, state, input, handed_down FROM instances WHERE active ORDER BY number"
                 )
             ],
             inbox=[
@@ -157,11 +161,12 @@ class SQLiteStore:
         )
 
     def instance(self, instance_id: str) -> abc.StoredInstance | None:
-        rows = self._rows("SELECT id, parent, active, state, input FROM instances WHERE id = ?", instance_id)
+        sql = "SELECT id, parent, active, state, input, handed_down FROM instances WHERE id = ?"
+        rows = self._rows(sql, instance_id)
         if not rows:
             return None
-        number, parent, active, state, payload = rows[0]
-        return abc.StoredInstance(number, parent, bool(active), state, payload)
+        number, parent, active, state, payload, handed_down = rows[0]
+        return abc.StoredInstance(number, parent, bool(active), state, payload, handed_down)
 
     def history(self, instance_id: str) -> list[tuple[int, bytes]]:
         return self._rows("SELECT count, data FROM history WHERE instance = ? ORDER BY start", instance_id)
@@ -215,9 +220,9 @@ def _statements(change: abc.Change) -> list[Statement]:
             return [(sql, (instance_id, timer_id, fire_at))]
         case abc.RemoveTimer(instance_id, timer_id):
             return [("DELETE FROM timers WHERE instance = ? AND timer = ?", (instance_id, timer_id))]
-        case abc.CreateInstance(instance_id, parent_id, state, payload):
-            sql = "INSERT INTO instances (id, parent, active, state, input) VALUES (?, ?, 1, ?, ?)"
-            return [*_delete(instance_id), (sql, (instance_id, parent_id, state, payload))]
+        case abc.CreateInstance(instance_id, parent_id, state, payload, handed_down):
+            sql = "INSERT INTO instances (id, parent, active, state, input, handed_down) VALUES (?, ?, 1, ?, ?, ?)"
+            return [*_delete(instance_id), (sql, (instance_id, parent_id, state, payload, handed_down))]
         case abc.ClearExecution(instance_id, payload):
             sql = "UPDATE instances SET input = ? WHERE id = ?"
             return [*((sql, (instance_id,)) for sql in _DELETE), (sql, (payload, instance_id))]
