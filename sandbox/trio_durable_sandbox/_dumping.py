@@ -21,6 +21,8 @@ _TOO_DEEP = 50
 def dumping(function: Any, /) -> Any:
     """A function about to be called, or one that gives it a value in order if it belongs to such a library."""
     owner = getattr(function, "__self__", None)
+    if type(owner) is str:
+        return function  # text.encode()
     module = getattr(function, "__module__", None) or type(owner).__module__
     if not isinstance(module, str) or module.partition(".")[0].lstrip("_") not in _HOMES:
         return function

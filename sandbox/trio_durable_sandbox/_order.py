@@ -225,12 +225,33 @@ def pop(owner: Any, /, *args: Any) -> Any:
 
 
 def pop_first(items: Any, /) -> Any:
-    """The first element of a set, removed from it."""
+    """The first element of a set, removed from it.
+
+    A set that is emptied by `pop` is sorted once: its order is kept as long as nothing else makes it grow or shrink.
+    """
     if len(items) < 2:
         return set.pop(items)
-    try:
-        first = min(items) if set(map(type, items)) in _SIMPLE else min(items, key=_key)
-    except (_NoOrder, TypeError, ArithmeticError):
-        first = in_order(items)[0]
-    set.remove(items, first)
-    return first
+    known = _popped.get(id(items))
+    if known is None or known.of() is not items:
+        key = id(items)
+        known = _popped[key] = _Popped(weakref.ref(items, lambda _: _popped.pop(key, None)))
+    while True:
+        if not known.left or known.size != len(items):
+            known.left, known.size = in_order(items)[::-1], len(items)
+        first = known.left.pop()
+        if first in items:
+            known.size -= 1
+            set.remove(items, first)
+            return first
+
+
+@dataclasses.dataclass(slots=True)
+class _Popped:
+    """What is known of a set since its last `pop`."""
+
+    of: weakref.ref[Any]
+    left: list[Any] = dataclasses.field(default_factory=list)
+    size: int = 0
+
+
+_popped: dict[int, _Popped] = {}

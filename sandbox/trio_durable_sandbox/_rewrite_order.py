@@ -157,21 +157,32 @@ class OrderRewriter(ast.NodeTransformer):
             if name == "pop" and (not node.args or _is_set(function.value)) and not node.keywords:
                 owner = self.owner_of_call(function)
                 return call(node, POP, owner, *[self.visit(arg) for arg in node.args])
-            function.value = self.owner_of_call(function)
-            node.func = self.attribute_of_call(function)
-            node.args = [self.visit(arg) for arg in node.args]
-            node.keywords = [self.visit(keyword) for keyword in node.keywords]
-            if name in _TAKING:
-                if isinstance(function.value, ast.Constant):
-                    node.args = [_wrapped(arg, ORDERED) for arg in node.args]
-                else:
-                    node.func = call(function, TAKING, node.func)
+            self._method(node, function)
         else:
             self.generic_visit(node)
-        if name in _DUMPING and not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Constant)):
-            node.func = call(function, DUMPING, node.func)
+            if name in _DUMPING:
+                node.func = call(function, DUMPING, node.func)
         self._arguments(node, name, builtin, root_of(function) in ITERATING_MODULES)
         return node
+
+    def _method(self, node: ast.Call, function: ast.Attribute) -> None:
+        name, of_constant = function.attr, isinstance(function.value, ast.Constant)
+        function.value = self.owner_of_call(function)
+        formats = name == "format" and of_constant and all(keyword.arg for keyword in node.keywords)
+        if not formats:
+            node.func = self.attribute_of_call(function)
+        node.args = [self.visit(arg) for arg in node.args]
+        node.keywords = [self.visit(keyword) for keyword in node.keywords]
+        if formats:
+            node.args = [_wrapped(arg, SHOWN) for arg in node.args]
+            for keyword in node.keywords:
+                keyword.value = _wrapped(keyword.value, SHOWN)
+        elif name in _TAKING and of_constant:
+            node.args = [_wrapped(arg, ORDERED) for arg in node.args]
+        elif name in _TAKING and not all(isinstance(arg, _NO_SET) for arg in node.args):
+            node.func = call(function, TAKING, node.func)
+        elif name in _DUMPING and not of_constant:
+            node.func = call(function, DUMPING, node.func)
 
     def _arguments(self, node: ast.Call, name: str, builtin: bool, of_module: bool) -> None:
         if builtin and name == "str":

@@ -74,6 +74,24 @@ def test_words_are_sorted(items: set[str]) -> None:
     assert left == set()
 
 
+@given(st.lists(st.tuples(st.sampled_from(["pop", "add", "discard", "swap"]), st.integers(0, 9)), max_size=30))
+def test_pop_takes_what_is_there_and_the_same_in_each_run(steps: list[tuple[str, int]]) -> None:
+    taken: list[list[str]] = [[], []]
+    for out, start in zip(taken, ("0123456789", "9876543210"), strict=True):
+        items = set(start)
+        for step, number in steps:
+            if step in ("discard", "swap"):
+                items.discard(str(number))
+            if step in ("add", "swap"):
+                items.add(f"{step} {number}")
+            if step == "pop" and items:
+                before = set(items)
+                out.append(pop_first(items))
+                assert items == before - {out[-1]}
+                assert len(items) == len(before) - 1
+    assert taken[0] == taken[1]
+
+
 @given(st.sets(st.text(), min_size=2))
 def test_a_set_that_is_handed_on_is_still_that_set(items: set[str]) -> None:
     handed = lazily(items)
