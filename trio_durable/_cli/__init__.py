@@ -4,6 +4,8 @@
     history    show or export what an instance has been through
     replay     replay exported histories with today's code
     check      find what is not deterministic, without running it
+    start, get, wait, list, raise, suspend, resume, cancel, terminate, purge, rerun
+               what the client does, from a shell
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from functools import partial
 import trio
 
 from trio_durable import DurableError
-from trio_durable._cli import prove
+from trio_durable._cli import prove, steer
 from trio_durable.sidecar import open_sidecar
 
 __all__ = ["main"]
@@ -81,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "--max-message", type=int, default=None, metavar="BYTES", help="refuse longer requests (default: no limit)"
     )
     sidecar.add_argument("-v", "--verbose", action="store_true", help="log details to standard error, too")
+    steer.add_commands(commands)
     prove.add_commands(commands)
     return parser
 

@@ -29,7 +29,7 @@ def add_commands(commands: Any) -> None:
         description="Show an instance's history, or export it for `trio-durable replay` and `replay_history`.",
     )
     history.add_argument("instance_id", metavar="ID")
-    history.add_argument("--address", default="127.0.0.1:4001", help="the sidecar's (default: %(default)s)")
+    history.add_argument("--address", help="the sidecar's; from the environment, or 127.0.0.1:4001, if not given")
     history.add_argument("--json", action="store_true", help="write a file's worth of JSON to standard output")
     history.add_argument("--stacks", action="store_true", help="keep stack traces, which name files of that machine")
     history.set_defaults(run=_history)
