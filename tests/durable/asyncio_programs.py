@@ -723,3 +723,24 @@ async def queue_put_waits_and_is_cancelled(asyncio: Any, log: Log) -> Any:
     except TimeoutError:
         log(queue.qsize())
     return await queue.get(), queue.empty()
+
+
+@program
+async def a_group_that_fails_cancels_who_waits_for_the_failure(asyncio: Any, log: Log) -> Any:
+    async def waits(task: Any) -> None:
+        await asyncio.wait([task])
+
+    async def awaits(task: Any) -> None:
+        await task
+
+    for wait in (waits, awaits):
+        try:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(after(asyncio, 1, KeyError("child")))
+                try:
+                    await wait(task)
+                except BaseException as error:
+                    log(error)
+                    raise
+        except* KeyError as group:
+            log(group)

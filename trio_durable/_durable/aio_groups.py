@@ -57,6 +57,7 @@ class TaskGroup:
             coro.close()
             raise RuntimeError(f"TaskGroup {problem}")
         task = start(coro, self._scope, name, self._task_ended, context)
+        task._observe(self._task_done)
         self._tasks[task] = None
         return task
 
@@ -114,8 +115,8 @@ class TaskGroup:
         for task in list(self._tasks):
             task.cancel()
 
-    def _task_ended(self, task: AioTask) -> None:
-        self._tasks.pop(task, None)
+    def _task_done(self, task: AioTask) -> None:
+        """Cancels where that has to be; before anybody who waits for `task` is woken."""
         error = task._exception
         if error is not None and not isinstance(error, asyncio.CancelledError | task._cancelled_type):
             self._errors.append(error)
@@ -124,6 +125,10 @@ class TaskGroup:
                 if not self._exiting:
                     self._parent_cancel_requested = True
                     self._parent.cancel()
+
+    def _task_ended(self, task: AioTask) -> None:
+        """Goes on; after everybody who waits for `task`."""
+        self._tasks.pop(task, None)
         if not self._tasks and self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             waiting.wake()

@@ -155,12 +155,13 @@ class AioFuture:
             return
         self._done = True
         self._result, self._exception = result, error
-        waiters, self._waiters = self._waiters, {}
         observers, self._observers = self._observers, []
-        for waiter in waiters:
-            waiter.wake()
+        # Before anybody is woken: a group that cancels the task that waits here does so while it still waits.
         for observer in observers:
             observer(self)
+        waiters, self._waiters = self._waiters, {}
+        for waiter in waiters:
+            waiter.wake()
 
 
 class _Callback:
@@ -243,9 +244,6 @@ class AioTask(AioFuture):
                 self._task._pending = None
         return self._requests
 
-    def _ended(self, value: Any, error: BaseException | None) -> None:
-        self._settle(value, error)
-
 
 def running_task() -> AioTask:
     """The task that is running, under asyncio's names."""
@@ -266,7 +264,7 @@ def start(
     made = AioTask()
 
     def on_exit(value: Any, error: BaseException | None) -> None:
-        made._ended(value, error)
+        made._settle(value, error)
         if ended is not None:
             ended(made)
 
