@@ -123,11 +123,11 @@ def prefix(module: str) -> str:
     return f"trio_durable._core.{module}"
 
 
-def diff(name: str) -> tuple[str, str]:
+def diff(name: str, module: str) -> tuple[str, str]:
     """What the mutant changed: the lines as they were, and as it has them, without indentation."""
     from mutmut.mutation.diff_apply import get_diff_for_mutant
 
-    lines = get_diff_for_mutant(name).splitlines()[2:]
+    lines = get_diff_for_mutant(name, path=CORE / f"{module}.py").splitlines()[2:]
     was = [line[1:].strip() for line in lines if line.startswith("-")]
     now = [line[1:].strip() for line in lines if line.startswith("+")]
     return " ".join(was), " ".join(now)
@@ -147,7 +147,7 @@ def survivors(modules: list[str]) -> Iterator[tuple[str, Key, bool]]:
     for module in modules:
         for name, verdict in verdicts(module).items():
             if verdict in SURVIVED + NO_TEST:
-                was, now = diff(name)
+                was, now = diff(name, module)
                 yield name, (function_of(name), was, now), verdict in SURVIVED
 
 
