@@ -47,7 +47,7 @@ class DurableFuture(Generic[T]):
     """
 
     __slots__ = (
-        "_begin", "_callbacks", "_dependents", "_idle", "_label", "_members", "_outcome", "_serial", "_state",
+        "_begin", "_dependents", "_idle", "_label", "_members", "_outcome", "_serial", "_state",
         "_waiters", "_work",
     )  # fmt: skip
 
@@ -57,7 +57,6 @@ class DurableFuture(Generic[T]):
         self._state = _PENDING
         self._outcome: Any = None
         self._waiters: dict[Task, None] = {}
-        self._callbacks: list[Callable[[DurableFuture[T]], None]] = []
         #: combinations that wait for this one
         self._dependents: list[DurableFuture[Any]] | None = None
         self._members: Sequence[DurableFuture[Any]] = ()
@@ -152,7 +151,7 @@ class DurableFuture(Generic[T]):
             begin()
 
     def _lose_interest(self) -> None:
-        if self._waiters or self._callbacks or self._idle or self._state != _PENDING:
+        if self._waiters or self._idle or self._state != _PENDING:
             return
         if any(each._state == _PENDING and not each._idle for each in self._dependents or ()):
             return
@@ -184,21 +183,11 @@ class DurableFuture(Generic[T]):
         self._state = state
         self._outcome = outcome
         waiters, self._waiters = self._waiters, {}
-        callbacks, self._callbacks = self._callbacks, []
         for task in waiters:
             task.wake()
-        for callback in callbacks:
-            callback(self)
         dependents, self._dependents = self._dependents, None
         for dependent in dependents or ():
             cast(_Combination[Any, Any], dependent)._member_settled(self)
-
-    def on_outcome(self, callback: Callable[[DurableFuture[T]], None]) -> None:
-        """Call `callback(self)` when the outcome is known; at once if it is."""
-        if self._state == _PENDING:
-            self._callbacks.append(callback)
-        else:
-            callback(self)
 
 
 class _Combination(DurableFuture[T], Generic[T, M]):
@@ -278,8 +267,7 @@ def when_any(
         combined.complete(winner)
         if cancel_losers:
             for member in members:
-                if member is not winner:
-                    member.cancel()
+                member.cancel()
 
     return combine(f"when_any of {len(members)}", members, settle)
 

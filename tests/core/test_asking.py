@@ -1,0 +1,190 @@
+"""What code asks for arrives as it was asked for: every field of every action, and what the engine says in words."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.core.conftest import SECOND, identity
+from trio_durable._core import clock
+from trio_durable._core import events as ev
+from trio_durable._core.actions import CompleteOrchestration, CreateChild, CreateDetached, CreateTimer, ScheduleTask
+from trio_durable._core.events import Status
+from trio_durable._core.replay import Replay
+from trio_durable._core.retry import RetryPolicy
+
+ROUTER = ev.Router("here", "there")
+TRACE = ev.TraceContext("00-1", "2")
+TWICE = RetryPolicy(first_retry_interval=timedelta(seconds=1), max_number_of_attempts=2)
+
+
+def asked(script, ask):
+    """The actions of a first turn in which `ask(replay)` was called, and what it returned."""
+    box = []
+
+    async def main(replay):
+        box.append(ask(replay))
+        await replay.future("for ever")
+
+    return script(main).start().actions, box[-1]
+
+
+def test_an_activity(script):
+    (action,), future = asked(script, lambda r: r.call_activity("a", "[1]", identity, router=ROUTER, scope=2))
+    assert action == ScheduleTask(1, "a", "[1]", None, action.task_execution_id, 2, ROUTER)
+    assert str(uuid.UUID(action.task_execution_id)) == action.task_execution_id
+    assert repr(future) == "<DurableFuture activity 'a': pending>"
+
+
+def test_a_child(script):
+    (action, other), (future, _) = asked(
+        script,
+        lambda r: (
+            r.call_child("c", "[1]", identity, instance_id="kid", router=ROUTER, scope=2),
+            r.call_child("c", None, identity),
+        ),
+    )
+    assert action == CreateChild(1, "c", "kid", "[1]", None, 2, None, ROUTER)
+    assert other == CreateChild(2, "c")
+    assert repr(future) == "<DurableFuture child orchestration 'c': pending>"
+
+
+@pytest.mark.parametrize(("given", "first"), [("", "i:0001"), ("kid", "kid")])
+def test_a_childs_second_attempt(script, given, first):
+    async def main(replay):
+        await replay.call_child("c", "[1]", identity, instance_id=given, retry=TWICE, router=ROUTER, scope=2)
+
+    s = script(main)
+    s.start()
+    failed = ev.ChildFailed(-1, s.now, 1, ev.FailureDetails("E", "m"))
+    (timer,) = s.turn(failed).actions
+    origin = ev.TimerOrigin(ev.TimerOriginKind.CHILD_RETRY, first)
+    assert timer == CreateTimer(2, s.now + SECOND, "c-retry", origin)
+    (again,) = s.turn(s.fired(2)).actions
+    assert again == CreateChild(3, "c", given, "[1]", None, 2, first, ROUTER)
+
+
+def test_a_detached_orchestration(script):
+    (action, other, third), ids = asked(
+        script,
+        lambda r: (
+            r.start_detached(
+                "d", "[1]", instance_id="x", scheduled_start=5, tags={"k": "v"}, trace=TRACE, router=ROUTER
+            ),
+            r.start_detached("d", None),
+            r.start_detached("d", None),
+        ),
+    )
+    assert action == CreateDetached(1, "d", "x", "[1]", None, 5, None, {"k": "v"}, TRACE, ROUTER)
+    assert other == CreateDetached(2, "d", ids[1])
+    assert [action.instance_id, other.instance_id, third.instance_id] == list(ids)
+    # Ids that code may have kept: made as they always were.
+    assert ids[1:] == ("51bd1d473f6e5a31adf5bf1f7e66fddf", "b20e7d0b5a2f54bf836215f662d476ee")
+
+
+def test_a_timer(script):
+    origin = ev.TimerOrigin(ev.TimerOriginKind.CREATE_TIMER)
+    actions, (future, *_) = asked(
+        script, lambda r: [r.create_timer(at) for at in (5, clock.FOREVER, 2 * clock.FOREVER)]
+    )
+    assert actions == [CreateTimer(n, at, None, origin) for n, at in ((1, 5), (2, clock.FOREVER), (3, clock.FOREVER))]
+    assert repr(future) == "<DurableFuture timer: pending>"
+
+
+def test_a_wait_for_an_event(script):
+    actions, (future, *_) = asked(
+        script, lambda r: [r.wait_for_event("Go", identity, timeout=after) for after in (None, 7, 2 * clock.FOREVER)]
+    )
+    assert [action.origin for action in actions] == [ev.TimerOrigin(ev.TimerOriginKind.EXTERNAL_EVENT, "Go")] * 3
+    assert [action.name for action in actions] == ["Go"] * 3
+    assert [action.fire_at for action in actions] == [clock.FOREVER, 1_001 * SECOND + 7, clock.FOREVER]
+    assert repr(future) == "<DurableFuture external event 'Go': pending>"
+
+
+def test_starting_over_as_another_version(script):
+    async def main(replay):
+        replay.continue_as_new("[2]", save_events=True, version="v2")
+
+    s = script(main)
+    s.start()
+    assert s.completion == CompleteOrchestration(1, Status.CONTINUED_AS_NEW, "[2]", None, "v2", [])
+
+
+def test_a_spawned_task_gives_its_outcome(script):
+    async def child(outcome):
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    names = []
+
+    async def main(replay):
+        value = replay.spawn(child(5), "named")
+        error = replay.spawn(child(KeyError("k")), "other")
+        names.extend(task.name for task in replay.scheduler._live)
+        assert repr(value) == "<DurableFuture task named: pending>"
+        assert await value == 5
+        try:
+            await error
+        except KeyError as caught:
+            return repr(caught)
+
+    s = script(main)
+    s.start()
+    assert s.completion.result == "KeyError('k')"
+    assert names[-2:] == ["named", "other"]
+
+
+def test_what_an_orchestration_can_be_asked_about_itself(script):
+    seen = []
+
+    async def main(replay):
+        replay.patches.ask("p", replaying=False)
+        replay.wait_for_event("b", identity)
+        replay.wait_for_event("a", identity)
+        await replay.call_activity("act", None, identity)
+        replay.create_timer(5)
+        seen.append(replay.debug_info())
+
+    s = script(main)
+    s.start()
+    s.turn(s.raised("Unread"), s.done(3))
+    assert seen[-1] == {
+        "next_id": 5,
+        "asked_for_in_this_turn": ["#4 create a timer"],
+        "not_answered": ["timer #1", "timer #2", "timer #4"],
+        "waits_for_events": ["a", "b"],
+        "unread_events": ["Unread"],
+        "patches": ["p"],
+    }
+
+
+def test_moments_are_distinct(script):
+    _, moments = asked(script, lambda r: [r.distinct_moment() for _ in range(3)])
+    begin = datetime.fromtimestamp(1_001, UTC)
+    assert moments == [begin + timedelta(microseconds=n) for n in (1, 2, 3)]
+
+
+def test_a_disagreement_names_the_orchestration_and_the_instance():
+    async def main(replay):
+        await replay.call_activity("a", None, identity)
+
+    replay = Replay("inst", lambda started, r: main(r))
+    begin = [ev.OrchestratorStarted(-1, 1), ev.ExecutionStarted(-1, 1, "flow")]
+    (action,) = replay.turn([*begin, ev.TaskScheduled(1, 1, "b")], []).actions
+    words = action.failure.error_message
+    assert words.startswith("orchestration 'flow', instance 'inst': the code and the recorded history disagree.\n")
+    nameless = Replay("inst", lambda started, r: main(r)).turn([ev.TaskScheduled(1, 1, "b")], []).actions[0]
+    assert nameless.failure.error_message.startswith("orchestration '?', instance 'inst': ")
+
+
+def test_a_terminate_while_something_is_asked_for_takes_the_next_id(script):
+    async def main(replay):
+        await replay.call_activity("a", None, identity)
+
+    s = script(main)
+    s.start()
+    s.turn(ev.ExecutionTerminated(-1, s.now, '"why"'))
+    assert s.completion == CompleteOrchestration(2, Status.TERMINATED, '"why"')
