@@ -86,8 +86,6 @@ def test_a_detached_orchestration(script):
 
 def test_a_timer(script):
     origin = ev.TimerOrigin(ev.TimerOriginKind.CREATE_TIMER)
-    actions, (future, *_) = asked(
-        script, lambda r: [r.create_timer(at) for at in (5, clock.FOREVER, 2 * clock.FOREVER)]
     times = (5, clock.FOREVER, 2 * clock.FOREVER)
     actions, (future, *_) = asked(script, lambda r: [r.create_timer(at) for at in times])
     assert actions == [CreateTimer(n, at, None, origin) for n, at in ((1, 5), (2, clock.FOREVER), (3, clock.FOREVER))]
