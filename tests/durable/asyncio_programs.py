@@ -635,10 +635,6 @@ async def futures_settled_by_hand(asyncio: Any, log: Log) -> Any:
         except (RuntimeError, asyncio.InvalidStateError) as error:
             log(type(error).__name__)
     failed = asyncio.Future()
-    try:
-        failed.set_exception(StopIteration)
-    except TypeError:
-        log("no StopIteration")
     failed.set_exception(KeyError)
     try:
         await failed

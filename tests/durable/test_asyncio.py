@@ -246,3 +246,17 @@ def test_a_queue_that_is_shut_down():
 
     shut = ("'shut down'",)
     assert run(program) == (shut, shut, ("'got'", "1"), shut, shut, ("returned", "None"))
+
+
+def test_a_future_cannot_fail_with_stop_iteration():
+    """Before Python 3.12 asyncio refuses it; from then on it does this."""
+
+    async def program(trio, log):
+        future = DURABLE.Future()
+        future.set_exception(StopIteration)
+        try:
+            await future
+        except RuntimeError as error:
+            return type(error.__cause__)
+
+    assert run(program) == (("returned", "<class 'StopIteration'>"),)

@@ -124,7 +124,8 @@ class AioFuture:
             raise asyncio.InvalidStateError("invalid state")
         error = exception() if isinstance(exception, type) else exception
         if isinstance(error, StopIteration):
-            raise TypeError("StopIteration cannot be raised out of a coroutine: wrap it in another exception")
+            stop, error = error, RuntimeError("a Future cannot fail with StopIteration: no coroutine can raise it")
+            error.__cause__ = stop
         self._settle(None, error)
 
     def cancel(self, msg: Any = None) -> bool:
