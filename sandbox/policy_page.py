@@ -73,7 +73,8 @@ def page() -> str:
         lines.append(f"| {code([rule.module for rule in rules])} | {policy.REMEDIES[remedy]} |")
     lines += ["", "## Types whose members are looked at", "", "The types are the real ones.", ""]
     for kind, remedy, names in policy.MEMBERS:
-        verb = "Replaced" if kind.startswith("datetime") else f"Refused (instead: {policy.REMEDIES[remedy]})"
+        refused = kind.startswith(("pathlib", "tarfile"))
+        verb = f"Refused (instead: {policy.REMEDIES[remedy]})" if refused else "Replaced"
         lines.append(f"- `{kind}`. {verb}: {code(words(names))}.")
     lines += ["", "## Builtins", ""]
     for name, key in policy.BUILTINS_REFUSED.items():
@@ -82,7 +83,7 @@ def page() -> str:
         "- `hash`: the same in every process for text, bytes, times and tuples of them; refused for objects without a "
         "`__hash__` of their own.",
         f"- `id`: refused. Instead: {policy.REMEDIES['identity']}.",
-        "- `print`: silent while replaying.",
+        "- `print`: silent while replaying, unless it has a `file` of the orchestration's own.",
         "- `__import__`, `eval`, `exec`, `compile`, `getattr`, `setattr`, `vars`: work, under the same rules.",
         "", "## Attributes that lead out", "",
         f"Refused: {code(words(policy.FRAMES))}. Instead: {policy.REMEDIES['frames']}.", "",
@@ -97,10 +98,11 @@ def page() -> str:
     lines += [f"- {code(names)}. Instead: {policy.REMEDIES[key]}." for key, names in below.items()]
     lines += ["", f"Trusted: {code(policy.AUDIT_TRUSTED)}.", "", "## Modules one by one", ""]
     for rule in sorted((rule for rule in policy.RULES if not simple(rule)), key=lambda rule: rule.module.lstrip("_")):
-        if rule.module[0] != "_" and rule.module not in ("nt", "posix", "genericpath"):
+        if rule.module[0] != "_" and rule.module not in ("nt", "ntpath", "posix", "genericpath"):
             lines += [*rule_lines(rule), ""]
     twins = code(sorted(rule.module for rule in policy.RULES if rule.module[0] == "_"))
-    lines.append(f"The private twins {twins}, `posix`, `nt` and `genericpath` are ruled like what they belong to.")
+    others = "`posix`, `nt`, `ntpath` and `genericpath`"
+    lines.append(f"The private twins {twins}, {others} are ruled like what they belong to.")
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,7 @@ called (`gzip.open`), not the primitive below it.
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from types import FrameType
 from typing import Any
@@ -59,8 +60,12 @@ def _is_time_zone(path: object) -> bool:
 
 
 def _is_source(path: object) -> bool:
-    """The interpreter, in C, shows the source line of an exception in `__del__`, which nobody can catch."""
-    return isinstance(path, str) and path in linecache.cache
+    """The interpreter, in C, shows the source lines of an exception in `__del__`, which nobody can catch."""
+    if not isinstance(path, str) or not path.endswith((".py", ".pyw")):
+        return False
+    name = os.path.basename(path)
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    return path in linecache.cache or any(isinstance(file, str) and os.path.basename(file) == name for file in files)
 
 
 def _called(frame: FrameType | None, primitive: str) -> str | None:

@@ -6,7 +6,7 @@ import ast
 import builtins
 import os
 import sys
-from types import CodeType, MappingProxyType
+from types import CodeType, MappingProxyType, ModuleType
 from typing import Any
 
 from ._dumping import dumping
@@ -49,7 +49,9 @@ def _import(
 
 def _print(*args: Any, **kwargs: Any) -> None:
     run = get_run()
-    if run is None or not run.replaying:
+    file = kwargs.get("file")
+    silent = run is not None and run.replaying and (file is None or file is sys.stdout or file is sys.stderr)
+    if not silent:  # what is written to a buffer of the user's is the orchestration's own affair
         print(*map(shown, args), **kwargs)
 
 
@@ -67,7 +69,11 @@ def _scope(globals: Any, locals: Any, depth: int) -> tuple[Any, Any]:
     frame = sys._getframe(depth)
     if globals is None:
         return frame.f_globals, frame.f_locals if locals is None else locals
-    globals.setdefault("__builtins__", BUILTINS)
+    given = globals.get("__builtins__", BUILTINS)
+    if MARK not in (given if isinstance(given, dict) else ()):  # the module, or what the user wants to be seen
+        inside = {key: value for key, value in BUILTINS.items() if key.startswith("_td_") or key == MARK}
+        given = BUILTINS if isinstance(given, ModuleType) else {**given, **inside}
+    globals["__builtins__"] = given
     return globals, globals if locals is None else locals
 
 

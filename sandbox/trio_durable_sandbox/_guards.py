@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as _datetime
 import inspect
 import pathlib
+import sys
 from abc import ABCMeta
 from collections.abc import Callable
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader, SourcelessFileLoader
@@ -31,6 +32,7 @@ from ._members import in_order_of
 from ._names import ModuleName
 from ._ownership import dict_of, is_shared_class, list_of, mutable, others, proxy_of, remedy_for, share
 from ._policy import MEMBERS, REMEDIES, words
+from ._replace_library import library_method
 from ._replace_values import DATETIME_CLASS_METHODS, datetime_descriptor, datetime_member
 from ._rewrite import path_of
 from ._standins import BY_VALUE, StandIn, rule_for, stand_in
@@ -51,7 +53,7 @@ for _type, _, _members in MEMBERS:
 
 def guard(obj: Any, name: str, /) -> Any:
     """`obj.name` for the names that the policy knows."""
-    value = getattr(obj, name)
+    value = getattr(obj, name) if type(obj) is not ModuleType else getattr(_as_seen(obj), name)
     handler = _HANDLERS.get(type(value))
     if handler is not None:
         return handler(obj, name, value)
@@ -60,9 +62,20 @@ def guard(obj: Any, name: str, /) -> Any:
     return value
 
 
+def _as_seen(module: ModuleType) -> Any:
+    """A module under whatever name a library keeps it (`collections._sys`): as sandboxed code would import it."""
+    run = get_run()
+    if run is None or run.unsafe_depth or MARK in vars(module).get("__builtins__", ()) or others(module) is None:
+        return module
+    found = sys.modules.get(module.__name__)
+    if found is not module or rule_for(module.__name__) is None or run.sandbox.passes(module.__name__):
+        return module
+    return run.sandbox.seen(run, module)
+
+
 def guarded_getattr(obj: Any, name: str, /, *default: Any) -> Any:
     """The builtin `getattr` of sandboxed code."""
-    value = getattr(obj, name, *default)
+    value = getattr(obj if type(obj) is not ModuleType else _as_seen(obj), name, *default)
     if name in ORDERED_MEMBERS:
         return in_order_of(obj, name, value)
     handler = _HANDLERS.get(type(value))
@@ -93,7 +106,7 @@ def _function(obj: Any, name: str, value: Any) -> Any:
     member = _PATH_MEMBERS.get(value)
     if member is not None:
         return _refusing(f"pathlib.Path.{member}", REMEDIES["file"], value)
-    return _by_value(value)
+    return library_method(value) or _by_value(value)
 
 
 def _method(obj: Any, name: str, value: Any) -> Any:
@@ -102,6 +115,9 @@ def _method(obj: Any, name: str, value: Any) -> Any:
         return _refusing(f"pathlib.Path.{member}", REMEDIES["file"], value)
     if name == "__getattribute__":
         return value
+    made = library_method(value)
+    if made is not None:
+        return made
     if value.__func__ is ABCMeta.register:
         shared = others(obj)
         if shared is not None:
@@ -116,7 +132,7 @@ def _builtin(obj: Any, name: str, value: Any) -> Any:
     owner = value.__self__
     if owner is None or isinstance(owner, ModuleType):
         return _by_value(value)
-    if isinstance(owner, type | _datetime.datetime):
+    if isinstance(owner, type | _datetime.date | _datetime.time):
         made = datetime_member(value)
         if made is not None:
             return made
@@ -163,7 +179,7 @@ def _dict(obj: Any, name: str, value: dict[str, Any]) -> Any:
     if name == "__dict__" and isinstance(obj, ModuleType):
         run = get_run()
         builtins = value.get("__builtins__", ())
-        if run is not None and not run.unsafe_depth and MARK not in builtins:
+        if run is not None and not run.unsafe_depth and MARK not in builtins and others(obj) is not None:
             return MappingProxyType({key: clean(item) for key, item in value.items()})
         if SHARED in builtins:
             return MappingProxyType(value)

@@ -46,7 +46,10 @@ def others(obj: Any) -> str | None:
     """What this object is called if other instances have the same one; None if changing it is the run's own affair."""
     if isinstance(obj, ModuleType):
         builtins = vars(obj).get("__builtins__", ())
-        return None if MARK in builtins and SHARED not in builtins else str(obj.__name__)
+        if MARK in builtins:
+            return str(obj.__name__) if SHARED in builtins else None
+        made = type(obj) is ModuleType and sys.modules.get(obj.__name__) is not obj  # `types.ModuleType("x")`
+        return None if made else str(obj.__name__)
     if isinstance(obj, type):
         if obj in _shared_types:
             return f"{obj.__module__}.{obj.__qualname__}"

@@ -46,6 +46,7 @@ REMEDIES: Mapping[str, str] = {
     "modules": "import the module by name; it resolves to what orchestrations may see",
     "exit": "return from the orchestrator, or raise an exception to fail the orchestration",
     "native": "call native code from an activity",
+    "gzip": "write it without compression, and compress it with gzip.compress, which reads the orchestration's clock",
     "queue": "use the orchestration's own memory channels, or a collections.deque",
     "database": "query the database in an activity and await the result",
     "input": "wait for an external event and raise it from a client",
@@ -71,7 +72,7 @@ RULES: tuple[Rule, ...] = (
     Rule("time", "clock", refuse="sleep clock_settime clock_settime_ns tzset get_clock_info pthread_getcpuclockid",
          replaced="time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns "
                   "thread_time thread_time_ns clock_gettime clock_gettime_ns clock_getres localtime gmtime mktime "
-                  "ctime asctime strftime timezone altzone daylight tzname",
+                  "ctime asctime strftime strptime timezone altzone daylight tzname",
          remedies={"sleep": "sleep"}),
     Rule("random", "entropy", refuse="SystemRandom _urandom _os _inst _sysrandom",
          replaced="Random seed random uniform triangular randint choice randrange sample shuffle choices "
@@ -83,7 +84,11 @@ RULES: tuple[Rule, ...] = (
     Rule("_uuid", "entropy"),
     Rule("secrets", "entropy", passes="compare_digest"),
     Rule("hashlib", "file", refuse="file_digest"),
-    Rule("email.utils", "clock", refuse="make_msgid localtime", replaced="formatdate"),
+    Rule("_strptime", "clock"),
+    Rule("_pydatetime", "clock"),
+    Rule("email.utils", "clock", refuse="make_msgid localtime", replaced="formatdate mktime_tz"),
+    Rule("gzip", "file", refuse="", replaced="compress open GzipFile"),
+    Rule("crypt", "entropy"),
     # -- files
     Rule("io", "file", refuse="open open_code FileIO text_encoding"),
     Rule("_io", "file", refuse="open open_code FileIO"),
@@ -97,6 +102,8 @@ RULES: tuple[Rule, ...] = (
     Rule("linecache", "file"),
     Rule("filecmp", "file"),
     Rule("mmap", "file"),
+    Rule("mailbox", "file"),
+    Rule("netrc", "file"),
     Rule("fcntl", "file"),
     Rule("dbm", "database"),
     Rule("shelve", "database"),
@@ -125,6 +132,24 @@ RULES: tuple[Rule, ...] = (
          replaced="abspath relpath", remedies={"expandvars": "env", "expanduser": "env"}),
     Rule("genericpath", "file", refuse="exists lexists isfile isdir islink getsize getmtime getatime getctime "
          "samefile sameopenfile isjunction isdevdrive os stat"),
+    Rule("ntpath", "file", refuse="exists lexists isfile isdir islink ismount isjunction isdevdrive getsize "
+         "getmtime getatime getctime samefile sameopenfile realpath abspath relpath expanduser expandvars os "
+         "genericpath", remedies={"expandvars": "env", "expanduser": "env"}),
+    Rule("argparse", "input", refuse="ArgumentParser FileType"),
+    Rule("optparse", "input", refuse="OptionParser"),
+    Rule("getopt", "env", refuse="gnu_getopt"),
+    Rule("gettext", "host", passes="NullTranslations GNUTranslations c2py"),
+    Rule("cgi", "host", passes="parse_header"),
+    Rule("cgitb", "host"),
+    Rule("mailcap", "host"),
+    Rule("wsgiref.handlers", "host", passes="format_date_time"),
+    Rule("readline", "input"),
+    Rule("termios", "input"),
+    Rule("tty", "input"),
+    Rule("curses", "input"),
+    Rule("tkinter", "input"),
+    Rule("turtle", "input"),
+    Rule("_locale", "host"),
     Rule("platform", "host", passes="python_version python_version_tuple python_implementation"),
     Rule("sysconfig", "host"),
     Rule("site", "host"),
@@ -164,7 +189,7 @@ RULES: tuple[Rule, ...] = (
     Rule("http.cookiejar", "net"),
     Rule("urllib.request", "net", passes="quote unquote pathname2url url2pathname parse_http_list parse_keqv_list"),
     Rule("urllib.robotparser", "net"),
-    Rule("xmlrpc.client", "net", passes="dumps loads Binary Boolean DateTime"),
+    Rule("xmlrpc.client", "net", passes="dumps loads Binary Boolean"),
     Rule("xmlrpc.server", "net"),
     Rule("ftplib", "net"),
     Rule("smtplib", "net", passes="quoteaddr quotedata"),
@@ -187,6 +212,10 @@ RULES: tuple[Rule, ...] = (
     Rule("_posixsubprocess", "process"),
     Rule("multiprocessing", "process"),
     Rule("pty", "process"),
+    Rule("pipes", "process"),
+    Rule("asyncore", "net"),
+    Rule("asynchat", "net"),
+    Rule("smtpd", "net"),
     Rule("concurrent.futures", "thread"),
     Rule("threading", "thread", passes="local", replaced="Lock RLock",
          remedies=dict.fromkeys(("Condition", "Semaphore", "BoundedSemaphore", "Event", "Barrier"), "lock")),
@@ -248,7 +277,9 @@ RULES: tuple[Rule, ...] = (
     Rule("operator", "frames", refuse="", replaced="attrgetter methodcaller"),
     Rule("pickle", "activity", refuse="", replaced="loads load Unpickler _Unpickler _loads _load"),
     Rule("_pickle", "activity", refuse="", replaced="loads load Unpickler"),
-    Rule("logging", "logging", replaced="getLogger debug info warning error exception critical fatal log warn",
+    Rule("logging", "logging",
+         replaced="LogRecord Formatter makeLogRecord getLogger debug info warning error exception critical fatal log "
+                  "warn",
          refuse="basicConfig shutdown disable setLoggerClass setLogRecordFactory addLevelName captureWarnings "
                 "FileHandler root lastResort"),
     Rule("logging.config", "logging"),
@@ -256,7 +287,13 @@ RULES: tuple[Rule, ...] = (
     Rule("warnings", "shared", refuse="filterwarnings simplefilter resetwarnings"),
     # -- registries of the standard library, which all instances would share
     Rule("copyreg", "shared", refuse="pickle constructor add_extension remove_extension clear_extension_cache"),
-    Rule("calendar", "shared", refuse="setfirstweekday"),
+    Rule("calendar", "host", refuse="setfirstweekday LocaleTextCalendar LocaleHTMLCalendar different_locale",
+         remedies={"setfirstweekday": "shared"}),
+    Rule("contextlib", "shared", refuse="redirect_stdout redirect_stderr chdir", remedies={"chdir": "file"}),
+    Rule("unittest.mock", "shared", refuse="patch"),
+    Rule("mock", "shared", refuse="patch"),
+    Rule("xml.dom", "shared", refuse="registerDOMImplementation"),
+    Rule("_pydecimal", "shared", refuse="getcontext setcontext localcontext"),
     Rule("csv", "shared", refuse="register_dialect unregister_dialect field_size_limit"),
     Rule("_csv", "shared", refuse="register_dialect unregister_dialect field_size_limit"),
     Rule("mimetypes", "host", passes="MimeTypes"),
@@ -289,15 +326,24 @@ PASSED: frozenset[str] = frozenset({"trio_durable", "trio_durable_sandbox", "tri
 """Never sandboxed, wherever they are installed."""
 
 MEMBERS: tuple[tuple[str, str, str], ...] = (
-    ("datetime.datetime", "clock", "now utcnow today fromtimestamp astimezone timestamp"),
-    ("datetime.date", "clock", "today fromtimestamp"),
+    ("datetime.datetime", "clock", "now utcnow today fromtimestamp astimezone timestamp strptime strftime"),
+    ("datetime.date", "clock", "today fromtimestamp strftime"),
+    ("datetime.time", "clock", "strftime"),
+    ("zipfile.ZipFile", "clock", "writestr"),
+    ("tarfile.TarFile", "gzip", "open"),
+    ("statistics.NormalDist", "entropy", "samples"),
+    ("email.message.Message", "entropy", "as_string as_bytes"),
+    ("email.generator.Generator", "entropy", "flatten"),
+    ("http.cookies.Morsel", "clock", "output OutputString js_output"),
+    ("http.cookies.BaseCookie", "clock", "output js_output"),
     ("pathlib.Path", "file",
      "absolute chmod copy copy_into cwd exists expanduser glob group hardlink_to home is_block_device is_char_device "
      "is_dir is_fifo is_file is_junction is_mount is_socket is_symlink iterdir lchmod link_to lstat mkdir move "
      "move_into open owner read_bytes read_text readlink rename replace resolve rglob rmdir samefile stat symlink_to "
      "touch unlink walk write_bytes write_text"),
 )  # fmt: skip
-"""Members of types that stay what they are: (type, remedy, names). Those of datetime have replacements."""
+"""Members of types that stay what they are: (type, remedy, names). Those of `pathlib.Path` are refused, and
+`tarfile.open` where it writes gzip; the others have replacements."""
 
 FRAMES = "f_back f_globals f_locals f_builtins f_trace tb_frame gi_frame cr_frame ag_frame __globals__ __builtins__"
 """Attributes that lead out of the namespace."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._guards import guarded_getattr
 from ._policy import REMEDIES, words
+from ._replace_library import LOGGING
 from ._standins import REPLACEMENTS, RefusedObject, contains, replacement, touch
 from ._state import active_run, get_run, refuse
 
@@ -212,14 +213,26 @@ class Logger(logging.Logger):
             return  # the host has executed the same line for real
         refuse(what, REMEDIES["logging"], change)
 
+    level = logging.NOTSET
+
     def isEnabledFor(self, level: int) -> bool:
+        return True  # code that asks must go the same way on every host, and while it replays
+
+    def getEffectiveLevel(self) -> int:
+        return logging.NOTSET
+
+    def _log(self, level: int, *args: Any, **kwargs: Any) -> None:
         run = get_run()
-        return (run is None or not run.replaying) and bool(self.__dict__["_real"].isEnabledFor(level))
+        if (run is None or not run.replaying) and self.__dict__["_real"].isEnabledFor(level):
+            kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
+            super()._log(level, *args, **kwargs)
 
     def handle(self, record: logging.LogRecord) -> None:
         run = get_run()
         if run is None:
             self.__dict__["_real"].handle(record)
+            return
+        if run.replaying:
             return
         run.unsafe_depth += 1  # handlers are the host's: they may open files and look at the clock
         try:
@@ -271,7 +284,7 @@ def _in_logging(real: ModuleType) -> dict[str, Any]:
         return call
 
     made = {name: level_function(name) for name in words("debug info warning error exception critical log")}
-    return {**made, "warn": made["warning"], "fatal": made["critical"], "getLogger": _logger}
+    return {**made, **LOGGING, "warn": made["warning"], "fatal": made["critical"], "getLogger": _logger}
 
 
 Logger.__module__ = "logging"

@@ -12,6 +12,7 @@ from types import MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._policy import REMEDIES, words
+from ._replace_zone import datetime_of, in_utc, strftime, struct_time_of
 from ._standins import REPLACEMENTS, replacement
 from ._state import active_run, get_run, violation
 
@@ -67,10 +68,11 @@ def _in_time(real: ModuleType) -> dict[str, Any]:
     @define
     def strftime(run: Run, format: str, time_tuple: Any = None, /) -> str:
         now = _time.gmtime(run.values.now_ns() // 1_000_000_000) if time_tuple is None else time_tuple
-        if not isinstance(now, _time.struct_time) or now.tm_zone != "UTC":
-            # A plain tuple would be given the host's zone name.
-            format = format.replace("%%", "\0").replace("%Z", "UTC").replace("%z", "+0000").replace("\0", "%%")
-        return _time.strftime(format, now)
+        return _time.strftime(in_utc(format, lambda: calendar.timegm(tuple(now)), zone=True), now)
+
+    @define
+    def strptime(run: Run, data_string: str, format: str = "%a %b %d %H:%M:%S %Y", /) -> _time.struct_time:
+        return struct_time_of(data_string, format)
 
     return made
 
@@ -154,17 +156,9 @@ def _in_uuid(real: ModuleType) -> dict[str, Any]:
     }
 
 
-def _in_email(real: ModuleType) -> dict[str, Any]:
-    def formatdate(run: Run, timeval: float | None = None, localtime: bool = False, usegmt: bool = False) -> Any:
-        return real.formatdate(_seconds(run) if timeval is None else timeval, False, usegmt)
-
-    return {"formatdate": replacement("email.utils.formatdate", real.formatdate)(formatdate)}
-
-
 REPLACEMENTS["time"] = _in_time
 REPLACEMENTS["random"] = _in_random
 REPLACEMENTS["uuid"] = _in_uuid
-REPLACEMENTS["email.utils"] = _in_email
 
 
 # -- locks that are never contended -------------------------------------------------------------------------------
@@ -257,10 +251,14 @@ DATETIME_CLASS_METHODS: dict[tuple[str, str], Callable[..., Any]] = {
     ("datetime", "utcnow"): lambda cls: now(cls),
     ("datetime", "today"): lambda cls: now(cls),
     ("datetime", "fromtimestamp"): _datetime_fromtimestamp,
+    ("datetime", "strptime"): datetime_of,
     ("date", "today"): _date_today,
     ("date", "fromtimestamp"): _date_fromtimestamp,
 }
-DATETIME_METHODS: dict[str, Callable[..., Any]] = {"astimezone": _astimezone, "timestamp": _timestamp}
+DATETIME_METHODS: dict[str, Callable[..., Any]] = {
+    "astimezone": _astimezone, "timestamp": _timestamp, "strftime": strftime,
+}  # fmt: skip
+_TIMES = (_datetime.datetime, _datetime.date, _datetime.time)
 
 
 def datetime_member(value: Any) -> Any:
@@ -275,13 +273,13 @@ def datetime_member(value: Any) -> Any:
             made = DATETIME_CLASS_METHODS.get((kind, value.__name__))
             if made is not None and not _unsafe():
                 return MethodType(made, self)
-    elif isinstance(self, _datetime.datetime) and value.__name__ in DATETIME_METHODS and not _unsafe():
+    elif isinstance(self, _TIMES) and value.__name__ in DATETIME_METHODS and not _unsafe():
         return MethodType(DATETIME_METHODS[value.__name__], self)
     return None
 
 
 def datetime_descriptor(value: Any) -> Any:
-    """The replacement of `datetime.timestamp` and `datetime.astimezone` read from the class, or None."""
-    if value.__objclass__ is _datetime.datetime and value.__name__ in DATETIME_METHODS:
+    """The replacement of `datetime.timestamp`, `astimezone` and `strftime` read from the class, or None."""
+    if value.__objclass__ in _TIMES and value.__name__ in DATETIME_METHODS:
         return DATETIME_METHODS[value.__name__]
     return None

@@ -87,7 +87,11 @@ class _Rewriter(OrderRewriter):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.ctx, ast.Load):
+            inner = node.value
+            of_import = isinstance(inner, ast.Attribute) and self._imported(inner) is not None
             self.generic_visit(node)
+            if of_import and isinstance(node.value, ast.Attribute):  # a module under a name of a library's
+                node.value = call(inner, ATTRIBUTE, node.value.value, ast.Constant(node.value.attr))
             return self._read(node, UNCALLED)
         own = self.in_method and isinstance(node.value, ast.Name) and node.value.id == "self"
         self.generic_visit(node)

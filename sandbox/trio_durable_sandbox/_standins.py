@@ -173,6 +173,9 @@ def _refused_function(api: str, remedy: str, real: Callable[..., Any]) -> Callab
             setattr(call, attribute, getattr(real, attribute))
         except (AttributeError, TypeError):
             continue
+    for attribute, value in getattr(real, "__dict__", {}).items():
+        if isinstance(value, _FUNCTIONS) and not attribute.startswith("__"):  # `patch.object`
+            setattr(call, attribute, refused(f"{api}.{attribute}", remedy, value))
     return call
 
 

@@ -7,6 +7,7 @@ that context inside a turn, which is where tasks are born.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
 from collections.abc import Callable
@@ -89,9 +90,37 @@ def refuse(api: str, remedy: str, real: Callable[..., Any] | None = None, *args:
         raise violation(api, remedy)
     run.unsafe_depth += 1
     try:
-        return real(*args, **kwargs)
+        return FRAMED.get(real, real)(*args, **kwargs)
     finally:
         run.unsafe_depth -= 1
+
+
+def _frame_of_caller(depth: int = 0) -> FrameType | None:
+    """The frame of the user's line that called what was refused, or one `depth` above it."""
+    frame = user_frame(sys._getframe(1))
+    for _ in range(depth):
+        frame = None if frame is None else frame.f_back
+    if frame is None:
+        raise ValueError("call stack is not deep enough")
+    return frame
+
+
+def _stack_of_caller(context: int = 1) -> Any:
+    return inspect.getouterframes(_frame_of_caller(), context)
+
+
+def _module_of_caller(depth: int = 0) -> Any:
+    frame = _frame_of_caller(depth)
+    return None if frame is None else str(frame.f_globals.get("__name__"))
+
+
+FRAMED: dict[Any, Callable[..., Any]] = {
+    sys._getframe: _frame_of_caller,
+    inspect.currentframe: _frame_of_caller,
+    inspect.stack: _stack_of_caller,
+    getattr(sys, "_getframemodulename", None): _module_of_caller,
+}
+"""Functions that look at the frame of their caller: without violation, they shall see the user's, not the sandbox's."""
 
 
 class Refused:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import contextvars
+import datetime
 import functools
 import re
 import types
@@ -17,6 +18,8 @@ import weakref
 from typing import Any
 
 from ._order import quietly_in_order
+from ._replace_library import library_text
+from ._replace_zone import formatted
 
 _PLAIN = frozenset({str, int, float, bool, type(None), bytes, complex})
 _SETS = (set, frozenset)
@@ -132,6 +135,15 @@ class _Shown:
         return self._value[key]
 
 
+class _ShownTime(_Shown):
+    """A date or time, whose formats must not ask the host for its zone."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return formatted(self._value, spec)
+
+
 class _ShownDict(dict[Any, Any]):
     """The mapping of `"%(name)s" % mapping`; of `"%s" % mapping`, too."""
 
@@ -145,6 +157,11 @@ def shown(value: Any, /) -> Any:
     """What takes a value's place where it becomes text: itself, unless it contains sets or addresses."""
     if type(value) in _PLAIN:
         return value
+    if isinstance(value, datetime.date | datetime.time):
+        return _ShownTime(value, [])
+    own = library_text(value)
+    if own is not None:
+        return own()
     found = _found(value)
     return _Shown(value, found) if found else value
 
