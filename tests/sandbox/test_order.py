@@ -133,7 +133,10 @@ def test_text_is_that_of_the_value_with_sets_in_order(value: Any) -> None:
 
 @given(st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=5))
 def test_values_without_sets_are_used_as_they_are(value: Any) -> None:
-    assert shown(value) is value
+    if isinstance(value, datetime.date | datetime.time):  # their formats may ask for the host's zone
+        assert (str(shown(value)), f"{shown(value)}", repr(shown(value))) == (str(value), f"{value}", repr(value))
+    else:
+        assert shown(value) is value
     assert in_order_within(value) is value
 
 
