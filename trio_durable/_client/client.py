@@ -57,7 +57,7 @@ class Client:
 
     Every method raises UnavailableError when no sidecar answers, SidecarError for what it answers otherwise; TypeError
     and ValueError, before anything is sent, for arguments that make no sense.  `app_id=` asks about an instance of
-    another app, where the sidecar is one of several apps' (Dapr's is; the standalone Go one ignores it).
+    another app, where the sidecar knows several (Dapr's and the embedded one; the standalone Go one refuses it).
     """
 
     def __init__(
