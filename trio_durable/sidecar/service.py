@@ -126,18 +126,18 @@ class SidecarService:
             for instance_id in ids:
                 state = await self._engine.read(instance_id)
                 # One that was below another is gone with it.
-                if state is not None and wanted.matches(state) and (force or has_ended(state)):
-                    count += await self._purge_ended(instance_id, recursive=recursive, force=force)
+                if state is not None and wanted.matches(state):
+                    count += await self._purge_if_ended(instance_id, recursive=recursive, force=force)
             if after is None:
                 return count
 
-    async def _purge_ended(self, instance_id: str, *, recursive: bool, force: bool) -> int:
+    async def _purge_if_ended(self, instance_id: str, *, recursive: bool, force: bool) -> int:
         try:
             return await self.purge(instance_id, recursive=recursive, force=force)
         except GRPCError as error:
             if error.status is not RpcStatus.FAILED_PRECONDITION:
                 raise
-            return 0  # something below it goes on
+            return 0  # it, or something below it, has not ended
 
     async def instance_ids(self, after: str | None, size: int | None) -> tuple[list[str], str | None]:
         limit = min(size or PAGE, LARGEST_PAGE)
