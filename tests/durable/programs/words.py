@@ -312,3 +312,104 @@ async def two_tasks_being_started_keep_the_nursery_open(trio: Any, log: Log) -> 
             outer.start_soon(starts, 2)
             await trio.sleep(0.5)
         log("closed")
+
+
+@program
+async def words_of_run_variables(trio: Any, log: Log) -> None:
+    variable, other = trio.lowlevel.RunVar("v"), trio.lowlevel.RunVar("w", "default")
+    log(variable, other.get(), other.get("given"))
+    for args in ((), ("given",)):
+        attempt(log, variable.get, *args)
+    first = variable.set(1)
+    second = variable.set(2)
+    log(variable.get(), variable.get("given"))
+    attempt(log, other.reset, second)
+    for token in (second, second, first, first):
+        attempt(log, variable.reset, token)
+        attempt(log, variable.get, "none")
+    only = other.set(3)
+    other.set(4)
+    other.reset(only)
+    log(other.get())
+
+
+@program
+async def words_of_scopes(trio: Any, log: Log) -> None:
+    for options in ({"deadline": nan}, {"relative_deadline": nan}, {"relative_deadline": -1}):
+        attempt(log, trio.CancelScope, **options)
+    attempt(log, trio.CancelScope, deadline=1, relative_deadline=1)
+    scope = trio.CancelScope(relative_deadline=5)
+    log(scope.is_relative, scope.relative_deadline, scope.shield)
+    attempt(log, lambda: scope.deadline)
+    attempt(log, setattr, scope, "deadline", 5)
+    attempt(log, setattr, scope, "relative_deadline", -1)
+    attempt(log, setattr, scope, "relative_deadline", nan)
+    attempt(log, setattr, scope, "shield", 1)
+    scope.relative_deadline = 7
+    await trio.sleep(1)
+    begin = trio.current_time()
+    with scope:
+        log(scope.is_relative, scope.deadline - begin, scope.relative_deadline, scope.cancel_called)
+        attempt(log, setattr, scope, "deadline", nan)
+        scope.relative_deadline = 2
+        log(scope.deadline - begin)
+        attempt(log, scope.__enter__)
+        await trio.sleep(3)
+    log(scope.cancel_called, scope.cancelled_caught, trio.current_time() - begin)
+    attempt(log, scope.__enter__)
+    absolute = trio.CancelScope(deadline=trio.current_time() + 5)
+    log(absolute.is_relative)
+    attempt(log, lambda: absolute.relative_deadline)
+    attempt(log, setattr, absolute, "relative_deadline", 5)
+    log(absolute.cancel_called)
+    await trio.sleep(6)
+    log(absolute.cancel_called)  # the clock alone cancels what was not entered
+    with absolute:
+        await trio.sleep(1)
+    log(absolute.cancelled_caught)
+
+
+@program
+async def words_of_names(trio: Any, log: Log) -> None:
+    from functools import partial
+
+    async def child(*args: Any) -> None:
+        log(trio.lowlevel.current_task().name)
+        await trio.sleep(len(names))
+
+    class Callable:
+        async def __call__(self) -> None:
+            await child()
+
+    names = []
+    async with trio.open_nursery() as nursery:
+        for function in (child, partial(child, 1), partial(partial(child, 1), 2)):
+            nursery.start_soon(function)
+            await trio.sleep(1)
+        nursery.start_soon(child, name="given")
+        await trio.sleep(1)
+        nursery.start_soon(child, name=Callable)
+        await trio.sleep(1)
+        names = [repr(task.name) for task in nursery.child_tasks]
+
+
+@program
+async def a_limiter_that_shrinks_gives_nothing(trio: Any, log: Log) -> None:
+    limiter = trio.CapacityLimiter(2)
+
+    async def borrows(name: str) -> None:
+        await limiter.acquire_on_behalf_of(name)
+        log(name)
+
+    async with trio.open_nursery() as nursery:
+        for name in "abcd":
+            nursery.start_soon(borrows, name)
+            await trio.sleep(1)
+        limiter.total_tokens = 1
+        limiter.release_on_behalf_of("a")
+        await trio.sleep(1)
+        log(limiter.borrowed_tokens, limiter.available_tokens, limiter.statistics().tasks_waiting)
+        limiter.release_on_behalf_of("b")
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    log(limiter.borrowed_tokens, limiter.statistics().tasks_waiting, list(limiter.statistics().borrowers))
