@@ -14,13 +14,15 @@ def _fresh():
     flows.CALLS.clear()
 
 
-async def versions(road, *registered, plain=None):
+async def versions(road, *registered, plain=None, others=()):
     """A worker with these (version, function) of `ships`; cancelling the scope stops it."""
     worker = Worker(road.target, **road.options)
     for version, function in registered:
         worker.add_versioned_orchestrator(function, name="ships", version=version)
     if plain is not None:
         worker.add_orchestrator(plain, name="ships")
+    for other in others:
+        worker.add_orchestrator(other)
     for activity in flows.ACTIVITIES:
         worker.add_activity(activity)
     scope = trio.CancelScope()
@@ -81,6 +83,45 @@ async def test_a_client_may_ask_for_a_version(embedded):
     await versions(embedded, ("v1", flows.ships_v1), ("v2", flows.ships_v2))
     instance_id = await started(embedded, version="v1")
     assert await finish(embedded, instance_id) == ["v1", "v1"]
+
+
+async def tells_version(ctx):
+    return ctx.version
+
+
+def tells_version_generator(ctx):
+    yield ctx.sleep(0)
+    return ctx.version
+
+
+async def asks_for_versions(ctx):
+    await ctx.sleep(0)
+    apart = ctx.schedule_new_orchestration("ships", version="v1")
+    told = [await ctx.call_sub_orchestrator("ships", version=version) for version in ("v1", None)]
+    return [*told, apart]
+
+
+def asks_for_versions_generator(ctx):
+    apart = ctx.schedule_new_orchestration("ships", version="v1")
+    first = yield ctx.call_sub_orchestrator("ships", version="v1")
+    second = yield ctx.call_sub_orchestrator("ships", version=None)
+    return [first, second, apart]
+
+
+@pytest.mark.parametrize("asks", [asks_for_versions, asks_for_versions_generator])
+@pytest.mark.parametrize("tells", [tells_version, tells_version_generator])
+async def test_an_orchestration_may_ask_for_a_version(road, asks, tells):
+    await versions(road, ("v1", tells), ("v2", tells), others=[asks])
+    instance_id = await road.client.schedule_new_orchestration(asks, instance_id=road.new_id())
+    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state.raise_if_failed()
+    *children, apart = state.get_output()
+    asked = "v2" if road.kind == "go" else "v1"  # the standalone Go sidecar leaves the version out
+    assert children == [asked, "v2"]
+    with trio.fail_after(20):
+        while await road.client.get_orchestration_state(apart) is None:
+            await trio.sleep(0.01)
+    assert (await road.client.wait_for_orchestration_completion(apart, timeout=20)).get_output() == asked
 
 
 async def test_an_instance_without_a_version_goes_on_without_one(embedded):

@@ -115,6 +115,16 @@ def registration(worker: Worker) -> None:
 
     assert_type(decorated(ActivityContext("", "", 1), 1), int)
 
+    @worker.activity
+    def bare(ctx: ActivityContext, number: int) -> int:
+        return number
+
+    @worker.orchestrator
+    async def orchestrated(ctx: OrchestrationContext) -> int:
+        return sum(await ctx.call_child_orchestrator(child, input=Order("a"), version="2"))
+
+    assert_type(bare(ActivityContext("", "", 1), 1), int)
+
 
 class Reverse:
     def to_json(self, value: object) -> str:

@@ -27,3 +27,6 @@ async def client(client: Client) -> None:
     await client.schedule_new_orchestration(5)  # wrong
     await client.wait_for_orchestration_completion("i", 5)  # wrong
     Worker(sandbox="loose")  # wrong
+    Worker(4001)  # wrong
+    Client(4001)  # wrong
+    await client.list_instance_ids()  # wrong

@@ -168,6 +168,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         instance_id: str | None = ...,
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
+        version: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
         propagation: PropagationScope | None = ...,
         return_type: None = ...,
@@ -181,6 +182,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         instance_id: str | None = ...,
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
+        version: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
         propagation: PropagationScope | None = ...,
         return_type: None = ...,
@@ -194,6 +196,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         instance_id: str | None = ...,
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
+        version: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
         propagation: PropagationScope | None = ...,
         return_type: type[T],
@@ -207,6 +210,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         instance_id: str | None = ...,
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
+        version: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
         propagation: PropagationScope | None = ...,
         return_type: Any,
@@ -220,6 +224,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         instance_id: str | None = ...,
         retry_policy: RetryPolicy | None = ...,
         app_id: str | None = ...,
+        version: str | None = ...,
         metadata: Mapping[str, str] | None = ...,
         propagation: PropagationScope | None = ...,
         return_type: None = ...,
@@ -232,6 +237,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         instance_id: str | None = None,
         retry_policy: RetryPolicy | None = None,
         app_id: str | None = None,
+        version: str | None = None,
         metadata: Mapping[str, str] | None = None,
         propagation: PropagationScope | None = None,
         return_type: Any = None,
@@ -239,6 +245,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         """Run another orchestration as a child and await its result.
 
         Without `instance_id` the child's id is this instance's, a colon and the action's number in four hex digits.
+        version: instead of the workers' latest, where the sidecar passes it on (the standalone Go one does not).
         The future fails with TaskFailedError when the child failed or was terminated.  propagation: as for activities;
         the child finds it in `ctx.propagated_history`.
         """
@@ -247,6 +254,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
             self._sealed("child orchestration", orchestrator, input, metadata),
             self._decoder(orchestrator, return_type),
             instance_id=instance_id or "",
+            version=version,
             retry=retry_policy,
             router=_router(app_id),
             scope=propagation,
@@ -264,6 +272,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
         instance_id: str | None = None,
         start_at: datetime | timedelta | None = None,
         app_id: str | None = None,
+        version: str | None = None,
         metadata: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> str:
@@ -271,13 +280,14 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
 
         Without `instance_id` it gets one that is the same on every replay and unique otherwise.  If the id is taken by
         an instance that runs, nothing is started and nothing is reported: that is what "nobody waits" means.
-        start_at: not before then (a naive datetime means UTC), or so long after now.
+        start_at: not before then (a naive datetime means UTC), or so long after now.  version: as for children.
         """
         begin = None if start_at is None else self._moment(start_at, "start_at")
         return self._replay.start_detached(
             self._payloads.name_of(orchestrator),
             self._sealed("detached orchestration", orchestrator, input, metadata),
             instance_id=instance_id or "",
+            version=version,
             scheduled_start=begin,
             tags=dict(tags or {}),
             trace=self._outbound_trace(),
