@@ -283,6 +283,11 @@ async def collects(ctx: OrchestrationContext, seen: list[int]) -> list[int]:
     return seen
 
 
+async def ticks(ctx: OrchestrationContext, number: int) -> None:
+    await ctx.wait_for_external_event("tick")
+    ctx.continue_as_new(number + 1)
+
+
 async def deterministic(ctx: OrchestrationContext) -> bool:
     before = [ctx.new_guid(), ctx.random().random()]
     await ctx.create_timer(SOON)
@@ -294,6 +299,6 @@ ORCHESTRATORS = [
     races, waits, waits_generator, waits_late, waits_a_while, approval, approval_generator, parent, who_am_i,
     parent_generator, many_children, failing_child, catches_child, waits_for_child, fails, fails_in_activity, catches,
     calls_unknown_activity, retries, retries_generator, retries_in_vain, does_not_retry, lucky_child, retries_child,
-    shows_status, counts_down, collects, deterministic,
+    shows_status, counts_down, collects, deterministic, ticks,
 ]  # fmt: skip
 ACTIVITIES = [greet, square, echo, fail, third_time_lucky, never_lucky, never_again]

@@ -243,6 +243,19 @@ async def test_continue_as_new_keeps_events(stage: Stage) -> None:
     assert (await stage.end(instance_id)).get_output() == [1, 2, 3]
 
 
+async def test_a_cancel_in_the_turn_of_a_continue_as_new_is_not_lost(stage: Stage) -> None:
+    instance_id = await stage.start(flows.ticks, 0)
+    await stage.client.suspend_orchestration(instance_id)
+    await stage.reaches(instance_id, OrchestrationStatus.SUSPENDED)
+    await stage.client.raise_orchestration_event(instance_id, "tick")
+    await stage.client.cancel_orchestration(instance_id, reason="enough")
+    await stage.has(instance_id, "EventRaised", "EventRaised")
+    await stage.client.resume_orchestration(instance_id)
+    state = await stage.end(instance_id)
+    assert state.runtime_status is OrchestrationStatus.CANCELED
+    assert "enough" in state.failure_details.error_message
+
+
 async def test_deterministic_values(stage: Stage) -> None:
     assert await stage.run(flows.deterministic) is True
 
