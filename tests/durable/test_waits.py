@@ -315,6 +315,47 @@ def test_failed_calls_come_out_as_a_group(script):
     assert s.completion.result == "b is broken"
 
 
+def test_what_nests_too_deep_fails(script):
+    """It would on every replay; so it must not be taken for a fault of the kernel's and tried for ever."""
+
+    async def main(r):
+        nested = call(r, "a")
+        for _ in range(sys.getrecursionlimit()):
+            nested = when_all([nested])
+        await nested
+
+    s = script(main)
+    s.start()
+    s.turn(s.done(1))
+    assert s.completion.status is ev.Status.FAILED
+    assert s.completion.failure.error_type == "RecursionError"
+
+
+def test_the_reasons_of_nested_nurseries_do_not_pile_up(script):
+    async def main(r):
+        async def child(depth):
+            if depth == 0:
+                raise KeyError("x" * 100)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(child, depth - 1)
+                try:
+                    await trio.sleep_forever()
+                except trio.Cancelled as error:
+                    reasons.append(error.reason)
+                    raise
+
+        reasons = []
+        try:
+            await child(20)
+        except* KeyError:
+            pass
+        return str(max(map(len, reasons)))
+
+    s = script(main)
+    s.start()
+    assert int(s.completion.result) < 200
+
+
 # -- graceful cancel -------------------------------------------------------------------------------------------------
 
 

@@ -114,7 +114,7 @@ class Nursery:
         if self._closed:
             return  # abandoned by a parent that ended without leaving the block: nobody is left to tell
         if error is not None:
-            self._raised(error, CancelReason("nursery", repr(task), f"child task raised exception {error!r}"))
+            self._raised(error, CancelReason("nursery", repr(task), f"child task raised exception {_brief(error)}"))
         self._check_closed()
 
     def _check_closed(self) -> None:
@@ -127,7 +127,7 @@ class Nursery:
     async def _block_finished(self, error: BaseException | None) -> BaseException | None:
         parent = self._parent_task
         if error is not None:
-            why = f"Code block inside nursery contextmanager raised exception {error!r}"
+            why = f"Code block inside nursery contextmanager raised exception {_brief(error)}"
             self._raised(error, CancelReason("nursery", repr(parent), why))
         self._block_running = False
         self._check_closed()
@@ -233,6 +233,13 @@ class TaskStatus:
         for task in tasks:
             task.enter(new.cancel_scope)
         old._check_closed()
+
+
+def _brief(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        # Each level of nested nurseries would say again all that the inner ones have said.
+        return f"{type(error).__name__}({error.message!r}, [{len(error.exceptions)} of them])"
+    return repr(error)
 
 
 def raise_as_it_is(error: BaseException) -> NoReturn:

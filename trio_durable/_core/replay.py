@@ -191,6 +191,9 @@ class Replay:
                 self._feed(event)
         except NonDeterminismError as error:
             self.fail(error, action_id=-1)
+        except RecursionError as error:
+            # Scopes, groups or combinations nest deeper than Python's stack: that is the code's, and so on every replay.
+            self.fail(error)
         return self._answer()
 
     def fail(self, error: BaseException, *, action_id: int | None = None) -> Outcome:

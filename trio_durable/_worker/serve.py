@@ -405,9 +405,12 @@ class _Session:
 def _log_failure(result: TurnResult) -> None:
     for action in result.actions:
         if isinstance(action, CompleteOrchestration) and action.failure is not None:
-            logger.warning(
-                "orchestration instance %r failed: %s: %s",
+            cancelled = action.status is Status.CANCELED
+            logger.log(
+                logging.INFO if cancelled else logging.WARNING,
+                "orchestration instance %r %s: %s: %s",
                 result.instance_id,
+                "was cancelled" if cancelled else "failed",
                 action.failure.error_type,
                 action.failure.error_message.partition("\n")[0],
             )
