@@ -192,7 +192,7 @@ class Replay:
         except NonDeterminismError as error:
             self.fail(error, action_id=-1)
         except RecursionError as error:
-            # Scopes, groups or combinations nest deeper than Python's stack: that is the code's, and so on every replay.
+            # Scopes or combinations nest deeper than Python's stack: that is the code's doing, on every replay.
             self.fail(error)
         return self._answer()
 
