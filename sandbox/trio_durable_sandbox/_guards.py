@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as _datetime
 import inspect
+import os
 import pathlib
 import sys
 from abc import ABCMeta
@@ -233,7 +234,22 @@ def _loader(obj: Any, name: str, value: Any) -> Any:
 
 
 def _list(obj: Any, name: str, value: list[Any]) -> Any:
-    return list_of(obj, name, value)
+    return list_of(obj, name, value) if isinstance(obj, type) else _environ(obj, name, value)
+
+
+def _environ(obj: Any, name: str, value: Any) -> Any:
+    """`os.environ`, `sys.argv` and the like, which libraries may have imported by name."""
+    run = get_run()
+    if run is not None and not run.unsafe_depth:
+        for home, attribute in _OF_THE_HOST:
+            if getattr(sys.modules[home], attribute, None) is value and not run.sandbox.passes(home):
+                return getattr(stand_in(home), attribute)
+    return value
+
+
+_OF_THE_HOST = (
+    ("os", "environ"), ("os", "environb"), ("sys", "argv"), ("sys", "orig_argv"), ("sys", "path"), ("sys", "modules"),
+)  # fmt: skip
 
 
 def _plain(obj: Any, name: str, value: ModuleName) -> str:
@@ -261,12 +277,16 @@ _HANDLERS: dict[type, Callable[[Any, str, Any], Any]] = {
     WrapperDescriptorType: _reader,
     ModuleName: _plain,
     list: _list,
+    type(os.environ): _environ,
     ModuleSpec: _loader,
     SourceFileLoader: _loader,
     SourcelessFileLoader: _loader,
     ExtensionFileLoader: _loader,
 }
-_CLEANERS = {kind: _HANDLERS[kind] for kind in (FunctionType, BuiltinFunctionType, MethodType, ModuleType)}
+_CLEANERS = {
+    **{kind: _HANDLERS[kind] for kind in (FunctionType, BuiltinFunctionType, MethodType, ModuleType)},
+    **dict.fromkeys((list, dict, type(os.environ)), _environ),
+}
 
 
 def file(real: str, stable: str, /) -> str:

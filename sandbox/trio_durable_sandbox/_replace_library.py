@@ -9,7 +9,6 @@ from __future__ import annotations
 import calendar
 import io
 import logging
-import sys
 import time as _time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,7 +127,7 @@ def _complete(run: Run, message: Any, unixfrom: bool) -> Iterator[None]:
         several = part.get_content_maintype() == "multipart" and isinstance(part.get_payload(), list | None)
         if several and part.get_boundary() is None:
             number = int.from_bytes(run.values.next_block("boundary")[:8], "big")
-            part.set_boundary(f"{'=' * 15}{number % sys.maxsize:019d}==")
+            part.set_boundary(f"{'=' * 15}{number % (2**63 - 1):019d}==")
     before = message.get_unixfrom()
     if unixfrom and not before:
         message.set_unixfrom("From nobody " + _time.asctime(_time.gmtime(_now(run))))

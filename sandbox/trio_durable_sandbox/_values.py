@@ -14,6 +14,7 @@ Everything derives from one 32-byte key per run:
 - `random` (module functions): `random.Random(int.from_bytes(block("random", 0), "big"))`: a Mersenne Twister,
   whose `random()` and `getrandbits()` Python keeps for ever.
 - the n-th unseeded `Random()`, or `seed()` without an argument, of the run: likewise from block("Random", n).
+- a boundary of an e-mail: the first 8 bytes of block("boundary", n), big endian, modulo 2**63 - 1, 19 digits.
 - a seed that the user gives (an int, str, bytes) means what it means in Python.
 - `hash()` of text and bytes: the first 8 bytes of SHA-256(type name || 0 || data), signed, big endian (-1 is -2).
 """

@@ -43,6 +43,9 @@ HOLES = {
         "dataclasses.fields(m.D)[0].default = 2\nreturn dataclasses.fields(m.D)[0].default",
         2,
     ),
+    "bytes-of-a-message": (
+        "from email.mime.multipart import MIMEMultipart\nreturn bytes(MIMEMultipart()) != bytes(MIMEMultipart())", True,
+    ),
     "garbage-collection": ("seen = []\nclass C:\n    def __del__(self): seen.append(1)\nC()\nreturn seen", [1]),
     "system-exit": ("try:\n    raise SystemExit(3)\nexcept SystemExit as e:\n    return e.code", 3),
     "recursion": ("def f(n):\n    try: return f(n + 1)\n    except RecursionError: return n\nreturn f(0) > 50", True),

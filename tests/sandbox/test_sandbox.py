@@ -201,6 +201,76 @@ def test_best_effort_below_passed_code(maker: Maker, tmp_path: Path) -> None:
         assert f(str(path)) == b"data"
 
 
+def test_best_effort_shows_the_users_frames(maker: Maker) -> None:
+    module = maker.module(
+        "import sys, inspect\nfrom sys import _getframe\n"
+        "def outer(): return inner()\n"
+        "def inner():\n"
+        "    return (_getframe().f_code.co_name, sys._getframe(1).f_code.co_name, inspect.currentframe().f_lineno,\n"
+        "            [each.function for each in inspect.stack()[:2]])\n"
+        "def deep(): return sys._getframe(100000)\n"
+    )
+    run, f = maker.start(module.outer, mode="best_effort")
+    with run.active(), pytest.warns(SandboxWarning):
+        assert f() == ("inner", "outer", 5, ["inner", "outer"])
+    with run.active(), pytest.warns(SandboxWarning), pytest.raises(ValueError, match="not deep enough"):
+        run.modules[module.__name__].deep()
+    run, f = maker.start(module.outer)
+    with run.active(), pytest.raises(SandboxViolationError, match=r"sys\._getframe"):
+        f()
+
+
+def test_replaying_is_not_seen(maker: Maker, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    """Silent while replaying is only what leaves the orchestration."""
+    module = maker.module(
+        "import io, logging, sys\n"
+        "log = logging.getLogger('some.name')\n"
+        "def f():\n"
+        "    out = io.StringIO()\n"
+        "    print('kept', file=out)\n"
+        "    print('shown')\n"
+        "    print('shown', file=sys.stdout)\n"
+        "    log.warning('logged')\n"
+        "    return out.getvalue(), log.isEnabledFor(logging.DEBUG), log.getEffectiveLevel()\n"
+    )
+    run, f = maker.start(module.f)
+    seen = []
+    for run.replaying in (True, False):
+        with run.active():
+            seen.append(f())
+        seen[-1] += (capsys.readouterr().out, [(r.message, r.filename, r.lineno) for r in caplog.records])
+    assert seen[0][:3] == seen[1][:3] == ("kept\n", True, logging.NOTSET)
+    assert seen[0][3:] == ("", [])
+    assert seen[1][3:] == ("shown\nshown\n", [("logged", f"{module.__name__}.py", 8)])
+
+
+def test_levels_of_the_host_decide_what_is_written(maker: Maker, caplog: pytest.LogCaptureFixture) -> None:
+    module = maker.module("import logging\ndef f():\n    logging.getLogger('quiet.name').info('text')\n")
+    run, f = maker.start(module.f)
+    for level in (logging.WARNING, logging.INFO):
+        logging.getLogger("quiet.name").setLevel(level)
+        with run.active():
+            f()
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
+def test_an_error_in_del_within_a_library_is_no_violation(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter opens the files of that traceback in C, in the middle of the user's line."""
+    shown: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda error: shown.append(sys.__unraisablehook__(error)))
+    module = maker.module(
+        "import json\nclass Fails:\n    def __del__(self): json.loads('{')\n"
+        "def f():\n    made = Fails()\n    del made\n    return 1\n"
+    )
+    linecache.clearcache()
+    run, f = maker.start(module.f)
+    linecache.clearcache()
+    with run.active():
+        assert f() == 1
+    assert shown == [None]
+    assert run.violations == []
+
+
 def test_off_is_the_function_itself(maker: Maker) -> None:
     module = maker.module("def f(): return 1\n")
     run, f = maker.start(module.f, mode="off")

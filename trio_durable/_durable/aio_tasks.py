@@ -285,6 +285,25 @@ def ensure(awaitable: Awaitable[Any]) -> AioFuture:
     return start(coro, scope, ended=lambda made: scope._detach())
 
 
+def detach(
+    coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None, loop: object = None
+) -> AioTask:
+    """A task that nobody waits for and no scope around the caller cancels: asyncio's, which structure replaces."""
+    outermost = current_task()._scope
+    assert outermost is not None
+    while outermost._parent is not None:
+        outermost = outermost._parent
+    scope = CancelScope.under(outermost)
+    return start(coro, scope, name, lambda made: scope._detach(), context)
+
+
+def ensure_detached(awaitable: Awaitable[Any], *, loop: object = None) -> AioFuture:
+    """A future of `awaitable`: itself, or a task as `detach` makes it."""
+    if isinstance(awaitable, AioFuture):
+        return awaitable
+    return detach(awaitable if inspect.iscoroutine(awaitable) else _awaiting(awaitable))
+
+
 async def _awaiting(awaitable: Awaitable[T]) -> T:
     return await awaitable
 

@@ -1,7 +1,8 @@
 """What `import asyncio` gives inside an orchestration: its waiting, on the orchestration's own scheduler.
 
-`create_task` and `ensure_future` are not here, so the sandbox refuses them (in strict mode) and names TaskGroup, which
-waits for what it starts; so are the event loop, streams, processes and threads.
+`create_task` and `ensure_future` are refused in strict mode: TaskGroup waits for what it starts. In best_effort mode
+they start a task, after a warning. The event loop, streams, processes and threads are not here, so the sandbox refuses
+them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from trio_durable_sandbox import refuse
+from trio_durable_sandbox import SandboxViolationError, refuse
 
 from trio_durable._core import timeouts
 from trio_durable._core.tasks import current_scheduler
@@ -102,7 +103,30 @@ _PASSED = (
 )
 PASSED: dict[str, Any] = {name: getattr(asyncio, name) for name in _PASSED.split()}
 
-_FACADE = SimpleNamespace(**DURABLE, **PASSED)
+_STRUCTURE = "start it in a TaskGroup (asyncio.TaskGroup) or a nursery (trio.open_nursery), which waits for it"
+
+
+def _unstructured(name: str) -> Any:
+    """A name that strict mode refuses and that in best_effort mode works, after a warning."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        make = aio_tasks.ensure_detached if name == "ensure_future" else aio_tasks.detach
+        try:
+            return refuse(f"asyncio.{name}", _STRUCTURE, make, *args, **kwargs)
+        except SandboxViolationError:
+            for arg in args:
+                if asyncio.iscoroutine(arg):
+                    arg.close()  # or else it would be said, later and elsewhere, that it was never awaited
+            raise
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+#: Refused in strict mode.
+UNSTRUCTURED: dict[str, Any] = {name: _unstructured(name) for name in ("create_task", "ensure_future")}
+
+_FACADE = SimpleNamespace(**DURABLE, **PASSED, **UNSTRUCTURED)
 
 
 def asyncio_facade(run: object = None) -> SimpleNamespace:

@@ -81,7 +81,9 @@ class Worker:
     from DAPR_GRPC_ENDPOINT, or from DAPR_RUNTIME_HOST and DAPR_GRPC_PORT, or 127.0.0.1:4001.
     max_concurrent_activities: how many activities run at a time; the others wait in memory.
     max_cached_instances: how many orchestrations stay in memory between turns; 0 replays them from history every time.
-    sandbox: "strict" (the default), "best_effort" or "off"; see the sandbox's documentation.
+    sandbox: "strict" (the default) fails an orchestration that does what a replay could not repeat; "best_effort" warns
+    and does it; "off" runs orchestrators in the host's own modules, with the real clocks, trio and asyncio: they must
+    decide the same on each replay by what they get from their context and `durable_trio` alone.
     passthrough: names of modules that orchestrators get from the host as they are.
     isolate: names of modules that are executed for every instance although they would be shared or passed through.
     shared: names of modules of your own that are executed once for all instances although they seem to hold state.
