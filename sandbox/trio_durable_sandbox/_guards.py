@@ -284,9 +284,9 @@ _HANDLERS: dict[type, Callable[[Any, str, Any], Any]] = {
     ExtensionFileLoader: _loader,
 }
 _CLEANERS = {
-    **{kind: _HANDLERS[kind] for kind in (FunctionType, BuiltinFunctionType, MethodType, ModuleType)},
-    **dict.fromkeys((list, dict, type(os.environ)), _environ),
-}
+    kind: _environ if kind in (list, dict) else handler for kind, handler in _HANDLERS.items()
+    if kind in (FunctionType, BuiltinFunctionType, MethodType, ModuleType, list, dict, type(os.environ))
+}  # fmt: skip
 
 
 def file(real: str, stable: str, /) -> str:
