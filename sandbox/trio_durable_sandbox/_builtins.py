@@ -11,9 +11,9 @@ from typing import Any
 
 from ._dumping import dumping
 from ._guards import file, file_of, guard, guarded_getattr
-from ._hash import hash_
+from ._hash import hash_, hash_within
 from ._iterating import FUNCTIONS, orderly
-from ._members import member
+from ._members import member, member_within
 from ._order import each, lazily, ordered, pop, taking, unpacked
 from ._ownership import changed, mutable
 from ._policy import BUILTINS_REFUSED, REMEDIES
@@ -22,6 +22,8 @@ from ._rewrite import ATTRIBUTE, BUILTINS_OF, CHANGED, FILE, FILE_OF, MUTABLE, r
 from ._rewrite_order import (
     DUMPING,
     EACH,
+    HASH,
+    HASH_WITHIN,
     IN_ORDER,
     MEMBER,
     MOD,
@@ -139,7 +141,8 @@ BUILTINS[MUTABLE] = mutable
 BUILTINS[CHANGED] = changed
 BUILTINS.update({
     ORDERED: ordered, IN_ORDER: lazily, EACH: each, UNPACKED: unpacked, TAKING: taking, POP: pop, ORDERLY: orderly,
-    DUMPING: dumping, MEMBER: member, SHOWN: shown, SHOWN_ALL: shown_all, MOD: mod,
+    DUMPING: dumping, HASH: hash_within,
+    HASH_WITHIN: member_within, MEMBER: member, SHOWN: shown, SHOWN_ALL: shown_all, MOD: mod,
 })  # fmt: skip
 BUILTINS[FILE] = file
 BUILTINS[FILE_OF] = file_of

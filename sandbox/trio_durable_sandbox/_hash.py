@@ -1,14 +1,28 @@
-"""`hash()` of orchestrations: the same in every process, for what is a value."""
+"""`hash()` of orchestrations: the same in every process, for what is a value.
+
+Dictionaries and sets ask for hashes as well, from C, and get the interpreter's for text. A `__hash__` of the user's
+must agree with that, or `{Name("a"): 1}["a"]` finds nothing: so in such a method `hash` is the interpreter's, unless
+the method is called because the orchestration itself asked for the number.
+"""
 
 from __future__ import annotations
 
 import datetime as _datetime
 import enum
+import threading
+from types import FunctionType
 from typing import Any
 
 from ._policy import REMEDIES
 from ._state import refuse
 from ._values import stable_hash
+
+
+class _Asked(threading.local):
+    depth = 0
+
+
+_asked = _Asked()
 
 
 def hash_(obj: Any, /) -> int:
@@ -30,6 +44,19 @@ def hash_(obj: Any, /) -> int:
         return stable_hash("datetime", obj.astimezone(_datetime.UTC).isoformat().encode())
     if isinstance(obj, _datetime.date | _datetime.time):
         return stable_hash(type(obj).__name__, obj.isoformat().encode())
-    if method is object.__hash__ or isinstance(obj, type):
+    if isinstance(obj, type):
+        return stable_hash("type", f"{obj.__module__}.{obj.__qualname__}".encode())
+    if isinstance(method, FunctionType):
+        _asked.depth += 1
+        try:
+            return hash(obj)
+        finally:
+            _asked.depth -= 1
+    if method is object.__hash__:
         return refuse("hash of an object without a __hash__ of its own", REMEDIES["identity"], hash, obj)  # type: ignore[no-any-return]
     return hash(obj)
+
+
+def hash_within(obj: Any, /) -> int:
+    """`hash(...)` in a `__hash__` method."""
+    return hash_(obj) if _asked.depth else hash(obj)

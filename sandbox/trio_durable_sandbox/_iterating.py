@@ -29,6 +29,12 @@ class Builtin:
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self._function(*args, **options)
 
+    def __copy__(self) -> Builtin:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Builtin:
+        return self
+
     def __repr__(self) -> str:
         return f"<built-in function {self.__name__}>"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, MethodWrapperType, WrapperDescriptorType
 from typing import Any
 
-from ._hash import hash_
+from ._hash import hash_, hash_within
 from ._iterating import orderly
 from ._order import in_order, pop_first
 from ._text import formatting, shown, without_address
@@ -18,6 +18,12 @@ _SET_ITERS: tuple[Any, ...] = (set.__iter__, frozenset.__iter__)
 def member(obj: Any, name: str, /) -> Any:
     """`obj.name`, for the names that `_rewrite_order` lists."""
     return in_order_of(obj, name, getattr(obj, name))
+
+
+def member_within(obj: Any, name: str, /) -> Any:
+    """`obj.__hash__`, in a `__hash__` method."""
+    value = getattr(obj, name)
+    return (lambda: hash_within(value.__self__)) if in_order_of(obj, name, value) is not value else value
 
 
 def in_order_of(obj: Any, name: str, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _compat_pickle
 import importlib.util
 import logging
 import operator
@@ -147,10 +148,19 @@ class Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         run = active_run("pickle.loads")
-        found = run.sandbox.importer.load(run, module)
-        for part in name.split("."):
-            found = guarded_getattr(found, part)
-        return found
+        try:
+            return _named(run, module, name)
+        except (ModuleNotFoundError, AttributeError):
+            # Protocols 0 to 2 write the names of Python 2.
+            module, name = _compat_pickle.NAME_MAPPING.get((module, name), (module, name))
+            return _named(run, _compat_pickle.IMPORT_MAPPING.get(module, module), name)
+
+
+def _named(run: Run, module: str, name: str) -> Any:
+    found = run.sandbox.importer.load(run, module)
+    for part in name.split("."):
+        found = guarded_getattr(found, part)
+    return found
 
 
 def _in_pickle(real: ModuleType) -> dict[str, Any]:

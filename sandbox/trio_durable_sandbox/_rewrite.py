@@ -16,11 +16,12 @@ those of the source. `_rewrite_order` has the part about sets and text; what els
 from __future__ import annotations
 
 import ast
+import importlib
 from typing import Any, cast
 
 from ._classify_names import bindings
 from ._policy import FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED, words
-from ._rewrite_order import ITERATING_MODULES, MEMBER, UNCALLED, OrderRewriter, call, root_of
+from ._rewrite_order import HASH, HASH_WITHIN, ITERATING_MODULES, MEMBER, UNCALLED, OrderRewriter, call, root_of
 from ._rewrite_order import MEMBERS as MEMBERS_IN_ORDER
 
 ATTRIBUTE, MUTABLE, CHANGED = "_td_attr", "_td_mutable", "_td_changed"
@@ -56,7 +57,7 @@ GUARDED = _guarded()
 class _Rewriter(OrderRewriter):
     def __init__(self, module: str | None, tree: ast.AST, package: str) -> None:
         self.module = module
-        self.in_class = self.in_method = False
+        self.in_class = self.in_method = self.in_hash = False
         self.package = package
         self.imported, found = imports_of(tree)
         self.own = set()  # names that the module binds itself: a `list` of its own is not the builtin
@@ -68,7 +69,10 @@ class _Rewriter(OrderRewriter):
             elif isinstance(node, ast.arg):
                 self.own.add(node.arg)
         self.stands = {name: dotted for node in ast.walk(tree) for name, dotted, _ in bindings(node, package)}
-        self.iterating = {name for module, names, _ in found if module in ITERATING_MODULES for name in names}
+        self.iterating = {
+            name for module, names, level in found if module in ITERATING_MODULES and not level
+            for name in (dir(importlib.import_module(module)) if names == ("*",) else names)
+        }  # fmt: skip
 
     # -- calls
 
@@ -104,7 +108,10 @@ class _Rewriter(OrderRewriter):
             return call(node, FILE_OF, node.value)
         if node.attr in GUARDED:
             return call(node, ATTRIBUTE, node.value, ast.Constant(node.attr))
-        return call(node, MEMBER, node.value, ast.Constant(node.attr)) if node.attr in in_order else node
+        if node.attr not in in_order:
+            return node
+        within = self.in_hash and node.attr == "__hash__"
+        return call(node, HASH_WITHIN if within else MEMBER, node.value, ast.Constant(node.attr))
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         found = None if isinstance(node.ctx, ast.Load) else self._imported(node.value)
@@ -152,8 +159,9 @@ class _Rewriter(OrderRewriter):
         return node
 
     def _function(self, node: Any) -> ast.AST:
-        before = self.in_class, self.in_method
+        before = self.in_class, self.in_method, self.in_hash
         if self.in_class:
+            self.in_hash = node.name == "__hash__"
             first = [*node.args.posonlyargs, *node.args.args][:1]
             plain = not any(isinstance(each, ast.Name) and each.id in _NO_INSTANCE for each in node.decorator_list)
             self.in_method = plain and node.name not in _OF_CLASS and bool(first) and first[0].arg == "self"
@@ -161,7 +169,7 @@ class _Rewriter(OrderRewriter):
         returns, node.returns = node.returns, None
         self.generic_visit(node)
         node.returns = returns
-        self.in_class, self.in_method = before
+        self.in_class, self.in_method, self.in_hash = before
         return cast(ast.AST, node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
@@ -181,6 +189,8 @@ class _Rewriter(OrderRewriter):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id == "__name__" and self.module is not None and isinstance(node.ctx, ast.Load):
             return ast.copy_location(ast.Constant(self.module), node)
+        if node.id == "hash" and self.in_hash and "hash" not in self.own and isinstance(node.ctx, ast.Load):
+            return ast.copy_location(ast.Name(HASH, ast.Load()), node)
         if node.id == "__builtins__" and isinstance(node.ctx, ast.Load):
             return call(node, BUILTINS_OF)
         if node.id == "__file__" and self.module is not None and isinstance(node.ctx, ast.Load):

@@ -7,6 +7,7 @@
 - `X.pop()`                                       -> `_td_pop(X)`
 - `map(f, ...)`, `key=f`, `dumps(default=f)`      -> `_td_orderly(f)`, should f be `list` or `",".join`
 - `pickle.dumps(X)`, `M.model_dump_json()` ...     -> `_td_dumping(pickle.dumps)(X)`: see `_dumping`
+- `hash(X)` in a `__hash__` method                 -> `_td_hash(X)`; `X.__hash__` -> `_td_hash_within(X, ...)`
 - `f"{X}"`, `str(X)`, `T % X`                     -> `_td_shown(X)`
 - `T.format`, `X.__iter__`, `X.__repr__` ...       -> `_td_member(T, "format")`
 
@@ -23,6 +24,7 @@ from ._policy import words
 ORDERED, IN_ORDER, EACH, UNPACKED = "_td_ordered", "_td_in_order", "_td_each", "_td_unpacked"
 TAKING, POP, ORDERLY, MEMBER, DUMPING = "_td_taking", "_td_pop", "_td_orderly", "_td_member", "_td_dumping"
 SHOWN, SHOWN_ALL, MOD = "_td_shown", "_td_shown_all", "_td_mod"
+HASH, HASH_WITHIN = "_td_hash", "_td_hash_within"
 _VALUE = "_td_value"
 
 ITERATING_MODULES = frozenset(words("itertools collections functools heapq statistics math more_itertools"))

@@ -337,3 +337,8 @@ def case_pickle_of_sets():  # works
     back = pickle.loads(data)
     assert back == {"words": words, "frozen": (frozenset(words), 1)} and type(back["words"]) is set and type(words) is set
     return data
+
+
+def case_old_pickle_protocols():  # works
+    value = [{"a": 1}, frozenset("b"), Point(1, 2), range(3), collections.OrderedDict(a=1)]
+    return [pickle.loads(pickle.dumps(value, protocol)) == value for protocol in range(6)]

@@ -191,3 +191,49 @@ def case_views_and_counters():  # works
     counts.update(WORDS)
     order = collections.OrderedDict.fromkeys(WORDS)
     return list(counts), list(order), list(counts.keys() - {"a"}), collections.ChainMap(dict.fromkeys(WORDS)).popitem()
+
+
+class Name:
+    def __init__(self, name):
+        self.name = name
+
+    def __eq__(self, other):
+        return self.name == getattr(other, "name", other)
+
+    def __hash__(self):
+        return hash(self.name)
+
+
+class Typed(Name):
+    def __hash__(self):
+        return hash((type(self), self.name))
+
+
+class Folded(str):
+    def __eq__(self, other):
+        return self.lower() == other.lower()
+
+    def __hash__(self):
+        return self.lower().__hash__()
+
+
+def case_own_hash_agrees_with_text():  # works
+    found = {Name("a"): 1, "b": 2}
+    assert found["a"] == 1 and found[Name("b")] == 2 and "a" in {Name("a")} and {Folded("AB"): 1}["ab"] == 1
+    return hash(Name("a")), hash(Name("a")) == hash("a"), hash(Folded("AB")), len({Name("a"), "a"})
+
+
+def case_hash_of_types():  # works
+    assert len({Typed("a"), Typed("a"), Typed("b")}) == 2
+    return hash(Typed("a")), hash(Name), hash((int, "a"))
+
+
+def case_star_imports():  # works
+    names = {}
+    exec("from itertools import *\nmade = list(chain(words, words))", {"words": WORDS}, names)
+    return names["made"]
+
+
+def case_copies_of_builtins():  # works
+    import copy
+    return copy.copy(sorted) is sorted, copy.deepcopy({"by": max})["by"] is max
