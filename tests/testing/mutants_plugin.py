@@ -27,8 +27,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What real Trio does is found out once, before mutmut takes the time of each test."""
+    """What real Trio does is found out once, before mutmut takes the time of each test, and of few seeds."""
     for item in session.items:
-        observed = getattr(getattr(item, "module", None), "observed", None)
-        if observed is not None and item.name.startswith("test_the_trace_is_one_of_trios["):
-            observed(item.callspec.params["name"])  # type: ignore[attr-defined]
+        module = getattr(item, "module", None)
+        if hasattr(module, "observed") and item.name.startswith("test_the_trace_is_one_of_trios["):
+            name = item.callspec.params["name"]  # type: ignore[attr-defined]
+            module.SEEDS = 200 if name in module.RACY else 3
+            module.observed(name)
