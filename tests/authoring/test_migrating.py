@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import re
@@ -64,6 +65,33 @@ def test_each_row_has_a_name_and_a_test_or_a_reason(sdk):
         assert is_here(here), f"{there}: there is no {here}"
         path, _, test = shown.partition("::")
         assert test in known_tests(path), f"{there}: there is no test {shown}"
+
+
+@cache
+def shown_by(path: str, test: str) -> str:
+    """What a test says: its decorators, its body, and the flows that it names."""
+    functions: dict[str, str] = {}
+    for file in (ROOT / path, (ROOT / path).parent / "flows.py"):
+        if file.is_file():
+            source = file.read_text()
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+                    functions[node.name] = "\n".join(source.splitlines()[first - 1 : node.end_lineno])
+    text = functions[test]
+    for _ in range(2):
+        text += "".join(functions.get(word, "") for word in set(re.findall(r"\w+", text)) - {test})
+    return text
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_each_test_that_is_named_shows_the_member(sdk):
+    unshown = []
+    for there, here, shown, _ in rows(sdk):
+        path, _, test = shown.partition("::")
+        if "." in here and not re.search(rf"\b{here.rpartition('.')[2]}\b", shown_by(path, test)):
+            unshown.append((there, here, shown))
+    assert unshown == []
 
 
 @pytest.mark.parametrize("sdk", SDKS)
