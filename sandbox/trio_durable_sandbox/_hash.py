@@ -7,14 +7,16 @@ the method is called because the orchestration itself asked for the number.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as _datetime
 import enum
 import threading
 from types import FunctionType
 from typing import Any
 
+from ._order import compared
 from ._policy import REMEDIES
-from ._state import refuse
+from ._state import MARK, refuse
 from ._values import stable_hash
 
 
@@ -46,6 +48,10 @@ def hash_(obj: Any, /) -> int:
         return stable_hash(type(obj).__name__, obj.isoformat().encode())
     if isinstance(obj, type):
         return stable_hash("type", f"{obj.__module__}.{obj.__qualname__}".encode())
+    names = compared(obj) if method is not object.__hash__ and not dataclasses.is_dataclass(obj) else None
+    if names is not None and not _is_users(method):  # attrs, msgspec, pydantic: made by the library, out of all fields
+        fields = [hash_(getattr(obj, name)) for name in names]
+        return stable_hash("object", repr((type(obj).__qualname__, fields)).encode())
     if isinstance(method, FunctionType):
         _asked.depth += 1
         try:
@@ -55,6 +61,14 @@ def hash_(obj: Any, /) -> int:
     if method is object.__hash__:
         return refuse("hash of an object without a __hash__ of its own", REMEDIES["identity"], hash, obj)  # type: ignore[no-any-return]
     return hash(obj)
+
+
+def _is_users(method: Any) -> bool:
+    return (
+        isinstance(method, FunctionType)
+        and MARK in method.__globals__.get("__builtins__", ())
+        and not method.__code__.co_filename.startswith("<")
+    )
 
 
 def hash_within(obj: Any, /) -> int:

@@ -88,3 +88,17 @@ def case_sets_of_models():  # works
     points = {Point(3, 1), Point(1, 2), Point(2, 3)}
     tagged = {Tagged("c"), Tagged("a"), Tagged("b")}
     return list(points), [each.name for each in tagged], repr(points), f"{tagged}", str(Tagged("d", frozenset(WORDS)))
+
+
+@attrs.frozen
+class Own:
+    x: str
+
+    def __hash__(self):
+        return 7
+
+
+def case_hash_of_models():  # works
+    assert hash(Tagged("a")) == hash(Tagged("a")) != hash(Tagged("b")) and hash(Own("a")) == 7
+    assert hash(Point(1, 2)) == hash(Point(1, 3)) and {Tagged("a"): 1}[Tagged("a")] == 1
+    return hash(Tagged("a")), hash(Point(1, 2)), hash((Point(1, 2), "x"))

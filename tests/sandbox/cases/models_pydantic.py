@@ -63,3 +63,12 @@ def case_json_of_sets():  # works
     made = Tagged(tags=words, parts=[Tagged(tags=words)], by={"x": frozenset({300, 5, 70})})
     assert type(made.tags) is set and made.model_dump() == Tagged(**made.model_dump()).model_dump()
     return made.model_dump_json(), made.model_dump(mode="json"), repr(made), pydantic.TypeAdapter(set[str]).dump_json(words)
+
+
+class Frozen(pydantic.BaseModel, frozen=True):
+    name: str
+
+
+def case_hash_of_models():  # works
+    assert len({Frozen(name="a"), Frozen(name="a")}) == 1
+    return hash(Frozen(name="a")), [each.name for each in {Frozen(name="b"), Frozen(name="a"), Frozen(name="c")}]
