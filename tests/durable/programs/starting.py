@@ -176,3 +176,26 @@ async def start_ignored_status(trio: Any, log: Log) -> Any:
         return "ran directly"
 
     return await service()
+
+
+@program
+async def start_puts_open_scopes_under_the_nursery(trio: Any, log: Log) -> Any:
+    async def child(task_status: Any) -> None:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as inner:
+                inner.start_soon(trio.sleep_forever)
+                task_status.started()
+                log(trio.current_effective_deadline())
+                try:
+                    await trio.sleep(9)
+                finally:
+                    log("cancelled", trio.current_time())
+        log("not its own", scope.cancelled_caught)
+
+    async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = trio.current_time() + 5
+        with trio.move_on_after(3):
+            await nursery.start(child)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    return trio.current_time()
