@@ -260,3 +260,13 @@ def test_a_future_cannot_fail_with_stop_iteration():
             return type(error.__cause__)
 
     assert run(program) == (("returned", "<class 'StopIteration'>"),)
+
+
+def test_a_task_is_not_made_by_hand():
+    async def program(trio, log):
+        try:
+            DURABLE.Task(DURABLE.sleep(1))
+        except TypeError as error:
+            return "TaskGroup" in str(error)
+
+    assert run(program) == (("returned", "True"),)

@@ -190,6 +190,12 @@ class AioTask(AioFuture):
     """What asyncio calls a Task."""
 
     def __init__(self, task: Task | None = None) -> None:
+        if inspect.iscoroutine(task):
+            task.close()
+            raise TypeError(
+                "asyncio.Task(coro) starts what nobody waits for: start it in a TaskGroup (asyncio.TaskGroup) or a "
+                "nursery (trio.open_nursery), which waits for it"
+            )
         super().__init__()
         self._task = task
         self._requests = 0
