@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trio_durable._core import clock
 from trio_durable._core import events as ev
-from trio_durable._core.envelope import seal, unseal
+from trio_durable._core.envelope import checked, seal, unseal
 from trio_durable._core.failures import MAX_CAUSES, FailureDetails, type_name
 from trio_durable._core.versions import Patches
 from trio_durable._core.view import HistoryEvent, history_event
@@ -206,3 +206,38 @@ def test_a_rerun_begins_where_something_was_asked_for():
     assert all(history_event(event).is_rerunnable for event in kinds)
     assert not history_event(ev.TaskCompleted(-1, 0, 1)).is_rerunnable
     assert not history_event(ev.ExecutionStarted(-1, 0, "main")).is_rerunnable
+
+
+def test_metadata_maps_strings_to_strings():
+    given = {"a": "b"}
+    copy = checked(given)
+    assert copy == given
+    assert copy is not given
+    for wrong in ({1: "b"}, {"a": 1}):
+        with pytest.raises(TypeError, match=r"^metadata maps strings to strings, got "):
+            checked(wrong)
+    with pytest.raises(TypeError, match=r"^tags maps strings to strings, got 'a': 1$"):
+        checked({"a": 1}, "tags")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("shop.Sold", True),
+        ("Sold", True),
+        (KeyError, True),
+        ("KeyError", True),
+        (Local, True),
+        ("Local", True),
+        ("shop", False),
+        ("elsewhere.Sold", False),
+        (ValueError, False),
+        ("", False),
+    ],
+)
+def test_a_cause_is_looked_for_by_class_or_name_in_the_whole_chain(asked, found):
+    chain = FailureDetails("shop.Sold", "m", inner=FailureDetails("KeyError", "m", inner=FailureDetails(LOCAL, "m")))
+    assert chain.is_caused_by(asked) is found
+
+
+LOCAL = f"{__name__}.Local"

@@ -15,6 +15,7 @@ from trio_durable._core.parking import Statistics
 from trio_durable._core.scheduler import Scheduler
 from trio_durable._core.scopes import LOOSE, CancelScope, collapse
 from trio_durable._core.signals import CancelReason, PlainCancelled
+from trio_durable._core.tasks import current_scheduler, current_task
 
 
 def durably(program):
@@ -360,3 +361,61 @@ def test_generators_that_are_finished_are_not_kept():
 
 def test_the_words_are_trios_where_a_program_may_look_at_them():
     assert repr(real_trio.lowlevel.RunVar("v")) == repr(trio.lowlevel.RunVar("v"))
+
+
+def test_the_groups_of_nurseries_are_named_as_trios():
+    async def program(log):
+        async def fails():
+            raise KeyError("k")
+
+        for strict in (True, False):
+            try:
+                async with trio.open_nursery(strict_exception_groups=strict) as nursery:
+                    nursery.start_soon(fails)
+                    nursery.start_soon(fails)
+            except BaseExceptionGroup as group:
+                log(group.message)
+        try:
+            async with trio.open_nursery(strict_exception_groups=False) as nursery:
+                nursery.start_soon(fails)
+        except KeyError as error:
+            log(repr(error))
+
+    assert durably(program) == ["Exceptions from Trio nursery"] * 2 + ["KeyError('k')"]
+
+
+def test_outside_of_an_orchestration_there_is_no_task():
+    words = (
+        r"^must be called from async context: no task of an orchestration is running here\. "
+        r"Call it from the orchestrator function or from what it awaits or starts\.$"
+    )
+    for function in (current_task, current_scheduler):
+        with pytest.raises(RuntimeError, match=words):
+            function()
+
+
+def test_where_a_task_stands_is_told_from_its_coroutine_inwards():
+    async def program(log):
+        async def outer():
+            await inner()
+
+        async def inner():
+            await Generator()
+
+        class Generator:
+            def __await__(self):
+                yield from event.wait().__await__()
+
+        event = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(outer)
+            await trio.sleep(1)
+            (task,) = nursery.child_tasks
+            frames = list(task.iter_await_frames())
+            log([frame.f_code.co_name for frame, _ in frames[:3]])
+            log([line - frame.f_code.co_firstlineno for frame, line in frames[:3]])
+            event.set()
+
+    names, lines = durably(program)
+    assert names == ["outer", "inner", "__await__"]
+    assert lines == [1, 1, 1]

@@ -1,0 +1,97 @@
+"""The service half carries out each action as it was asked for: every field of what it writes and sends."""
+
+from __future__ import annotations
+
+import pytest
+
+from trio_durable._core import actions as ac
+from trio_durable._core import events as ev
+from trio_durable._core.events import Status
+from trio_durable._core.failures import FailureDetails
+from trio_durable._core.instance import Instance, Message
+
+NOW = 1_700_000_000_000_000_000
+TRACE = ev.TraceContext("00-11", "22", "s=1")
+PARENT = ev.ParentInstance(4, "above", "e0")
+
+
+def turn_of(*actions, **started):
+    event = ev.ExecutionStarted(-1, NOW, "main", "1", "i", "e1", trace_context=TRACE, **started)
+    instance = Instance("i")
+    plan = instance.begin([event], now=NOW)
+    return instance, instance.complete(plan, list(actions), now=NOW + 5, new_id=lambda: "new")
+
+
+def test_an_activity():
+    action = ac.ScheduleTask(3, "a", "[1]", "v2", "exec", 1, ev.Router("", "there", "ns"))
+    _, outcome = turn_of(action)
+    (task,) = outcome.tasks
+    assert task == outcome.history[-1]
+    assert task == ev.TaskScheduled(3, NOW + 5, "a", "[1]", "v2", "exec", TRACE, 1, ev.Router("", "there", "ns"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [(None, ev.Router("me")), (ev.Router("", "there", "ns"), ev.Router("me", "there", "ns"))],
+)
+def test_an_activity_of_an_app_with_an_id(asked, written):
+    _, outcome = turn_of(ac.ScheduleTask(1, "a", router=asked), router=ev.Router("other", "me"))
+    assert outcome.tasks[0].router == written
+
+
+def test_an_event_for_another_instance():
+    _, outcome = turn_of(ac.SendEvent(2, "other", "go", "[1]"))
+    assert outcome.history[-1] == ev.EventSent(2, NOW + 5, "other", "go", "[1]")
+    assert outcome.messages == [Message("other", ev.EventRaised(-1, NOW + 5, "go", "[1]"))]
+
+
+def test_a_terminate_for_another_instance():
+    _, outcome = turn_of(ac.TerminateInstance(2, "other", "why", True))
+    assert outcome.messages == [Message("other", ev.ExecutionTerminated(-1, NOW + 5, "why", True))]
+
+
+def test_a_timer():
+    origin = ev.TimerOrigin(ev.TimerOriginKind.EXTERNAL_EVENT, "go")
+    _, outcome = turn_of(ac.CreateTimer(2, NOW + 9, "go", origin))
+    assert outcome.timers == [outcome.history[-1]] == [ev.TimerCreated(2, NOW + 5, NOW + 9, "go", origin)]
+
+
+FAILURE = FailureDetails("E", "m")
+
+
+@pytest.mark.parametrize(
+    ("end", "answer"),
+    [
+        (
+            ac.CompleteOrchestration(2, Status.COMPLETED, "[1]"),
+            ev.ChildCompleted(-1, NOW + 5, 4, "[1]"),
+        ),
+        (
+            ac.CompleteOrchestration(2, Status.FAILED, failure=FAILURE),
+            ev.ChildFailed(-1, NOW + 5, 4, FAILURE),
+        ),
+    ],
+)
+def test_the_end_of_a_child_is_told_to_its_parent(end, answer):
+    instance, outcome = turn_of(end, parent=PARENT)
+    assert [(message.to, message.event) for message in outcome.messages] == [("above", answer)]
+    assert instance.completed is not None
+
+
+def test_the_end_of_an_orchestration_without_a_parent_is_told_to_nobody():
+    _, outcome = turn_of(ac.CompleteOrchestration(2, Status.COMPLETED, "[1]"))
+    assert outcome.messages == []
+
+
+def test_what_is_asked_for_again_under_its_name_is_dropped_and_anything_else_ends_the_instance():
+    for name, fails in (("a", False), ("b", True)):
+        instance, _ = turn_of(ac.ScheduleTask(1, "a"))
+        plan = instance.begin([ev.EventRaised(-1, NOW, "go")], now=NOW)
+        outcome = instance.complete(plan, [ac.ScheduleTask(1, name)], now=NOW + 6, new_id=lambda: "new")
+        assert outcome.tasks == []
+        assert (instance.completed is not None) is fails
+    assert instance.completed.failure.error_message == (
+        "The turn of 'i' asks for activity #1, which history holds already: the code took another path than the one "
+        "recorded. Expected: a new id for each new action. Check the orchestrator for non-deterministic code or a "
+        "change that needs a new version."
+    )
