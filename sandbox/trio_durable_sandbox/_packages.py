@@ -24,6 +24,13 @@ class SharedPackage(ModuleType):
             raise AttributeError(f"module {str(self.__name__)!r} has no attribute {name!r}")
         return found
 
+    def __dir__(self) -> list[str]:
+        run = get_run()
+        modules = object.__getattribute__(self, "_td_once") if run is None else run.modules
+        own = f"{str.__str__(self.__name__)}."
+        children = {name.removeprefix(own) for name in modules if name.startswith(own)}
+        return sorted({*vars(self), *(child for child in children if "." not in child)})
+
 
 def bind(package: ModuleType, name: str, module: ModuleType, *, executing: bool) -> None:
     """What the import system does after it has loaded a submodule. `executing`: so far only part of the package is."""

@@ -111,7 +111,9 @@ def test_a_shared_package_shows_each_instance_what_it_imported(workshop: Any) ->
         "import parcel\nSTATE = []\n"
         "def f(modules):\n"
         "    for name in modules: __import__('parcel.' + name)\n"
-        "    return [hasattr(parcel, name) for name in ('state', 'plain', 'X', 'nothing')]\n"
+        "    names = ('state', 'plain', 'X', 'nothing')\n"
+        "    assert [n in dir(parcel) for n in names] == [hasattr(parcel, n) for n in names]\n"
+        "    return [hasattr(parcel, name) for name in names]\n"
     )
     sandbox = Sandbox()
     seen = []
