@@ -14,67 +14,37 @@ from __future__ import annotations
 import importlib
 import importlib.machinery
 import importlib.util
-import linecache
-import os
 import sys
-import sysconfig
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from types import CodeType, ModuleType, SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from ._builtins import BUILTINS, SHARED_BUILTINS
-from ._classify import Facts, classify, is_name_list
 from ._decimal_context import isolate
-from ._errors import SandboxLoadError
 from ._guards import clean, share
 from ._names import ModuleName
 from ._packages import SharedPackage, bind, held_by
-from ._rewrite import imports_of, rewrite
 from ._standins import rule_for, stand_in
 from ._tiers import Tiers
+from ._units import Unit, Units
 
 if TYPE_CHECKING:
     from ._run import Run
     from ._sandbox import Sandbox
 
-MAIN: Final = "__mp_main__"
-"""The name under which a `__main__` script is loaded, as multiprocessing does."""
-
 PER_RUN: Final[dict[str, Callable[[Run], None]]] = {"decimal": isolate, "_decimal": isolate}
 """Modules with state that each run gets a copy of, when it first imports them."""
 
-_STDLIB = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
 
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A module of the user's, compiled."""
-
-    name: str
-    filename: str | None
-    code: CodeType | None
-    search: list[str] | None
-    doc: str | None
-    facts: Facts | None = None
-
-    @property
-    def package(self) -> str:
-        return self.name if self.search is not None else self.name.rpartition(".")[0]
-
-
-class Importer:
-    """One per `Sandbox`: classification, compiled units, and the modules that all its runs share."""
+class Importer(Units):
+    """One per `Sandbox`: the hook, and the modules that all its runs share."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.units: dict[str, Unit] = {}
+        super().__init__(sandbox)
         self.shared: dict[str, Any] = {}
-        self.factories: dict[str, Callable[[Any], Any]] = {}
         self._from: dict[tuple[str, tuple[str, ...]], Any] = {}
-        self._main: str | None = None  # what the __main__ script is called inside
         self.tiers = Tiers(self)
         self._once: dict[str, ModuleType] = {}  # modules without state, executed
         self._making: dict[str, ModuleType] = {}  # those that the holder of the lock is executing now
@@ -196,7 +166,7 @@ class Importer:
         if factory is not None:
             made = run.modules[name] = overlay(name, factory(run))
             return made
-        if parent and self._root_factory(name):
+        if parent and self.root_factory(name):
             try:
                 return getattr(self.load(run, parent), tail)
             except AttributeError:
@@ -213,16 +183,9 @@ class Importer:
             self.shared[name] = real
         return self.shared[name]
 
-    def is_replaced(self, name: str) -> bool:
-        """Whether each run gets an object of its own for this module."""
-        return name in self.factories or self._root_factory(name)
-
     def is_per_run(self, name: str) -> bool:
         """Whether a run must be told that it imports this module, although it is not the user's."""
         return name in PER_RUN
-
-    def _root_factory(self, name: str) -> bool:
-        return name.partition(".")[0] in self.factories
 
     def _execute(self, run: Run, unit: Unit) -> ModuleType:
         parent, _, tail = unit.name.rpartition(".")
@@ -306,121 +269,6 @@ class Importer:
             sys.modules.pop(own, None)
             self._names[:] = [kept for kept in self._names if kept is not own]
 
-    # -- classification and compilation
-
-    def find(self, name: str) -> Unit | None:
-        """The user's module of this name, compiled, or None where it is somebody else's."""
-        unit = self.units.get(name)
-        if unit is not None:
-            return unit
-        if name == "__main__" or (name == self._main and name == MAIN):
-            return self.main_unit()
-        sandbox = self.sandbox
-        if name in self.factories or self._root_factory(name) or sandbox.passes(name):
-            return None
-        isolated = sandbox.isolates(name)
-        if not isolated and (rule_for(name) is not None or name.partition(".")[0] in sys.builtin_module_names):
-            return None
-        spec = self._spec(name)
-        if spec is None or (not isolated and not _is_users(spec)):
-            return None
-        return self._compile(name, spec)
-
-    def _spec(self, name: str) -> importlib.machinery.ModuleSpec | None:
-        loaded = getattr(sys.modules.get(name), "__spec__", None)
-        if loaded is not None:
-            return loaded  # type: ignore[no-any-return]
-        parent = name.rpartition(".")[0]
-        path = None
-        if parent:
-            above = self.find(parent)
-            if above is not None:
-                if above.search is None:
-                    return None
-                path = above.search
-            else:
-                module = sys.modules.get(parent)
-                path = getattr(module, "__path__", None)
-                if path is None:
-                    return None
-        else:
-            filename = getattr(sys.modules.get(name), "__file__", None)
-            if isinstance(filename, str) and filename.endswith(".py"):
-                return importlib.util.spec_from_file_location(name, filename)
-        for finder in sys.meta_path:
-            find_spec = getattr(finder, "find_spec", None)
-            found = find_spec(name, path) if find_spec is not None else None
-            if found is not None:
-                return found  # type: ignore[no-any-return]
-        return None
-
-    def _compile(self, name: str, spec: importlib.machinery.ModuleSpec) -> Unit:
-        search = list(spec.submodule_search_locations) if spec.submodule_search_locations is not None else None
-        if spec.loader is None or spec.origin in (None, "namespace"):
-            unit = Unit(name, None, None, search, None, Facts(None))
-        else:
-            source = _source(spec)
-            if source is None:
-                raise SandboxLoadError(f"module {name!r} has no source ({spec.origin}) and the sandbox needs it")
-            unit = self._unit(name, source, str(spec.origin), search)
-        self.units[name] = unit
-        parent = name.rpartition(".")[0]
-        if parent:
-            self.find(parent)  # executed with it, and bound by `import`: the tiers need to know it
-        return unit
-
-    def _unit(self, name: str, source: str, filename: str, search: list[str] | None) -> Unit:
-        import ast
-
-        tree = ast.parse(source, filename)
-        _, found = imports_of(tree)
-        package = name if search is not None else name.rpartition(".")[0]
-        facts = classify(tree, package)
-        if facts.reason is None:
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Assign) and is_name_list(node):
-                    node.value = ast.copy_location(ast.Tuple(node.value.elts, ast.Load()), node.value)  # type: ignore[attr-defined]
-        code = compile(rewrite(tree, name, package), filename, "exec", dont_inherit=True)
-        linecache.getlines(filename)  # so that tracebacks made in a turn need no I/O
-        unit = self.units[name] = Unit(name, filename, code, search, None, facts)
-        self._prepare(unit, found)
-        return unit
-
-    def _prepare(self, unit: Unit, found: list[tuple[str, tuple[str, ...], int]]) -> None:
-        """Compile what this module imports, now, at registration: not within the first turn that needs it."""
-        for module, names, level in found:
-            try:
-                full = importlib.util.resolve_name("." * level + module, unit.package) if level else module
-                self.find(full)
-                for item in names:
-                    if item != "*" and self.units.get(full) is not None:
-                        self.find(f"{full}.{item}")
-            except (ImportError, SyntaxError, ValueError):
-                continue  # it will be said where the import is executed, if it ever is
-
-    def main_unit(self) -> Unit:
-        """The `__main__` script under another name, so that its `if __name__ == "__main__"` block does not run."""
-        main = sys.modules["__main__"]
-        spec = getattr(main, "__spec__", None)
-        filename = getattr(main, "__file__", None)
-        if filename is None:
-            raise SandboxLoadError(
-                "orchestrators defined in an interactive session or with `python -c` have no file to be loaded "
-                "from; put them into a module"
-            )
-        if spec is not None:  # python -m package.module
-            name = spec.name.removesuffix(".__main__") + ".__main__" if spec.name.endswith(".__main__") else spec.name
-            self._main = name
-            unit = self.units.get(name) or self._compile(name, spec)
-        else:
-            self._main = MAIN
-            with open(filename, "rb") as file:
-                source = importlib.util.decode_source(file.read())
-            unit = self._unit(MAIN, source, filename, None)
-        self.units["__main__"] = unit
-        return unit
-
-
 def _furnish(module: ModuleType, unit: Unit, builtins: dict[str, Any]) -> dict[str, Any]:
     names = module.__dict__
     names["__builtins__"] = builtins
@@ -436,30 +284,6 @@ def _forget(names: list[ModuleName]) -> None:
     """The `Sandbox` is gone, and its shared modules with it."""
     for name in names:
         sys.modules.pop(name, None)
-
-
-def _source(spec: importlib.machinery.ModuleSpec) -> str | None:
-    """From the file where there is one: loaders of tools that rewrite code (pytest's) do not tell the source."""
-    if spec.origin is not None and spec.origin.endswith(".py") and os.path.isfile(spec.origin):
-        with open(spec.origin, "rb") as file:
-            return importlib.util.decode_source(file.read())
-    get_source = getattr(spec.loader, "get_source", None)
-    return get_source(spec.name) if get_source is not None else None
-
-
-def _is_users(spec: importlib.machinery.ModuleSpec) -> bool:
-    if spec.origin in ("built-in", "frozen"):
-        return False
-    if isinstance(spec.loader, importlib.machinery.ExtensionFileLoader):
-        return False
-    places = list(spec.submodule_search_locations or ())
-    if spec.origin and spec.origin != "namespace":
-        places = [spec.origin]
-    for origin in places:
-        folders = origin.replace("\\", "/").split("/")
-        if "site-packages" in folders or "dist-packages" in folders or origin.startswith(_STDLIB):
-            return False
-    return bool(places)
 
 
 class Overlay(ModuleType):

@@ -17,7 +17,8 @@ from ._errors import SandboxLoadError
 from ._harmless import BASES, COPYING_BASES, ENUMS
 
 if TYPE_CHECKING:
-    from ._importer import Importer, Unit
+    from ._importer import Importer
+    from ._units import Unit
 
 
 class Tiers:
