@@ -92,6 +92,16 @@ def test_pop_takes_what_is_there_and_the_same_in_each_run(steps: list[tuple[str,
     assert taken[0] == taken[1]
 
 
+def test_pop_takes_the_first_of_what_is_there_now() -> None:
+    items = set("bcd")
+    assert pop_first(items) == "b"
+    items.add("a")
+    assert pop_first(items) == "a"
+    items.discard("c")
+    items |= {"0", "1"}
+    assert [pop_first(items) for _ in range(3)] == ["0", "1", "d"]
+
+
 @given(st.sets(st.text(), min_size=2))
 def test_a_set_that_is_handed_on_is_still_that_set(items: set[str]) -> None:
     handed = lazily(items)
