@@ -1,0 +1,35 @@
+"""The hold is to be released when time is up, but in a cancelled scope nothing is asked for: the stock stays held."""
+
+import trio
+
+
+def hold(ctx, product):
+    return product
+
+
+def release(ctx, product):
+    return product
+
+
+def tell_customer(ctx, text):
+    return text
+
+
+async def main(ctx, item):
+    await ctx.call_activity(hold, input="bike")
+    with trio.move_on_after(3600) as window:
+        try:
+            await ctx.sleep(86400)  # the courier's slot
+        finally:
+            await ctx.call_activity(release, input="bike")
+    if window.cancelled_caught:
+        return await ctx.call_activity(tell_customer, input="your hold has expired")
+    return "collected"
+
+
+def check(outcome):
+    if outcome.calls("tell_customer"):
+        assert outcome.calls("release"), "the customer was told, but the stock is still held"
+
+
+ACTIVITIES = [hold, release, tell_customer]

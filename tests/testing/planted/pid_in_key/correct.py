@@ -1,0 +1,17 @@
+"""The lease is held in the name of the instance."""
+
+
+def take_lease(ctx, owner):
+    return owner
+
+
+def migrate(ctx, database):
+    return "migrated"
+
+
+async def main(ctx, item):
+    await ctx.call_activity(take_lease, input=f"migration-{ctx.instance_id}")
+    return await ctx.call_activity(migrate, input="customers")
+
+
+ACTIVITIES = [take_lease, migrate]

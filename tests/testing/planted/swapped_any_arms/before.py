@@ -1,0 +1,19 @@
+"""As it was deployed."""
+
+
+def ask_primary(ctx, query):
+    return "primary"
+
+
+def ask_replica(ctx, query):
+    return "replica"
+
+
+async def main(ctx, item):
+    primary = ctx.call_activity(ask_primary, input="balance")
+    replica = ctx.call_activity(ask_replica, input="balance")
+    await ctx.when_any([primary, replica])
+    return "answered"
+
+
+ACTIVITIES = [ask_primary, ask_replica]
