@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
-from . import _scan_source
-from ._scan_source import Finding
+from ._scan_source import RULE_TEXTS, Finding
 
 __all__ = ["FORMATS", "render"]
 
@@ -29,18 +29,11 @@ def render(findings: Sequence[Finding], form: str = "text") -> str:
     raise ValueError(f"the form must be one of {', '.join(FORMATS)}; got {form!r}")
 
 
-def _rules() -> dict[str, str]:
-    """Code -> what it means, from the table at the head of `_scan_source`."""
-    found = {}
-    for line in (_scan_source.__doc__ or "").splitlines():
-        words = line.split(maxsplit=1)
-        if len(words) == 2 and words[0].startswith("TD") and words[0][2:].isdecimal():
-            found[words[0]] = " ".join(words[1].split())
-    return found
-
-
 def _sarif(findings: Sequence[Finding]) -> dict[str, object]:
-    rules = [{"id": code, "shortDescription": {"text": text}} for code, text in _rules().items()]
+    rules = [
+        {"id": code, "name": name.title().replace(" ", ""), "shortDescription": {"text": text}}
+        for code, (name, text) in RULE_TEXTS.items()
+    ]
     results = [
         {
             "ruleId": each.code,
@@ -65,17 +58,31 @@ def _sarif(findings: Sequence[Finding]) -> dict[str, object]:
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": {"name": "trio-durable", "rules": rules}}, "results": results}],
+        "runs": [
+            {
+                "tool": {"driver": {"name": "trio-durable", "rules": rules}},
+                "columnKind": "unicodeCodePoints",
+                "results": results,
+            }
+        ],
     }
 
 
 def _uri(filename: str) -> str:
     path = Path(filename)
-    return path.as_uri() if path.is_absolute() else filename.replace(os.sep, "/")
+    return path.as_uri() if path.is_absolute() else quote(filename.replace(os.sep, "/"))
 
 
 def _annotation(each: Finding) -> str:
-    text = f"{each.message}. Instead: {each.remedy}".replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    place = f"file={each.filename},line={each.line},endLine={each.end_line},col={each.column}"
-    place += f",title={each.code} {each.api}"
-    return f"::error {place}::{text}\n"
+    place = f"file={_property(each.filename)},line={each.line},endLine={each.end_line},col={each.column}"
+    place += f",title={_property(f'{each.code} {each.api}')}"
+    return f"::error {place}::{_escaped(f'{each.message}. Instead: {each.remedy}')}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """A property of a workflow command: a colon or comma would end it."""
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

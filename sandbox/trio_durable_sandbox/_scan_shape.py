@@ -30,7 +30,7 @@ def shape_findings(source: Source, node: ast.AST, *, off: bool) -> list[Finding]
     if not isinstance(node, Function):
         return []
     rules: list[Callable[[Source, Function], Iterator[Finding]]] = [
-        _unawaited, _swallowed, _leaves_finally, _busy_wait, _replaying, _lost,
+        _unawaited, _swallowed, _suppressed, _leaves_finally, _busy_wait, _replaying, _lost,
     ]  # fmt: skip
     if off:
         rules += [_shared_global, _shared_default, _shared_class, _set_order]
@@ -105,6 +105,20 @@ def _swallowed(source: Source, function: Function) -> Iterator[Finding]:
             remedy = "catch TaskFailedError, TimeoutError or Exception; clean up in `finally`, or end with `raise`"
             yield finding(source, handler.type or handler, "TD4", "swallowed", message, remedy)
             break
+
+
+def _suppressed(source: Source, function: Function) -> Iterator[Finding]:
+    for node in _own(function, ast.With, ast.AsyncWith):
+        assert isinstance(node, ast.With | ast.AsyncWith)
+        for item in node.items:
+            call = item.context_expr
+            if not isinstance(call, ast.Call) or not _waits(node.body):
+                continue
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            ends = [each for each in call.args if _ending(each) is not None]
+            if name == "suppress" and ends:
+                message = f"`suppress({ast.unparse(ends[0])})` also drops what cancels or ends the orchestration"
+                yield finding(source, ends[0], "TD4", "swallowed", message, "suppress TaskFailedError or TimeoutError")
 
 
 def _raises(node: ast.AST) -> Iterator[ast.AST]:
@@ -272,6 +286,10 @@ def _set_order(source: Source, function: Function) -> Iterator[Finding]:
             iterated = [node.iter]
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("list", "tuple", "next"):
             iterated = node.args[:1]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("min", "max", "sorted"):
+            # Of elements that the key holds equal, the set's order decides; a lambda may give each a key of its own.
+            keys = [each.value for each in node.keywords if each.arg == "key"]
+            iterated = node.args[:1] if keys and not isinstance(keys[0], ast.Lambda) else []
         for each in iterated:
             while isinstance(each, ast.Call) and getattr(each.func, "id", "") in _PASSES_ON and each.args:
                 each = each.args[0]

@@ -29,7 +29,7 @@ from typing import Final
 
 from ._policy import ALIASES, BUILTINS_REFUSED, MEMBERS, REMEDIES, RULES, Rule, words
 
-__all__ = ["Finding", "Source", "scan_paths", "scan_source"]
+__all__ = ["RULE_TEXTS", "Finding", "Source", "scan_paths", "scan_source", "source_files"]
 
 _RULES: Final = {rule.module: rule for rule in RULES}
 _REAL: Final = {known: module for module, known in ALIASES.items() if module == "posixpath"}
@@ -86,6 +86,20 @@ class Finding:
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+#: Code -> (the rule's name, what it finds).
+RULE_TEXTS: Final = {
+    "TD1": ("refused", "what the sandbox refuses: its result may differ from replay to replay"),
+    "TD2": ("host value", "a clock, randomness, an address or a hash of the host, where the sandbox is off"),
+    "TD3": ("unawaited", "work is asked for and nobody learns what became of it"),
+    "TD4": ("swallowed", "a handler catches what ends or cancels the orchestration"),
+    "TD5": ("busy wait", "a loop waits for time to pass within a turn"),
+    "TD6": ("shared state", "state outlives the instance, where the sandbox is off"),
+    "TD7": ("set order", "the order of a set, where the sandbox is off"),
+    "TD8": ("replaying", "what is asked for depends on whether the code is being replayed"),
+    "TD9": ("lost", "code after continue_as_new never takes effect"),
+}
+
+
 @dataclass(eq=False)
 class Source:
     """One file, parsed: its imports, functions, classes and module-level values by name."""
@@ -99,11 +113,19 @@ class Source:
     values: dict[str, ast.expr] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
     ignored: frozenset[int] = frozenset()
+    lines: list[str] = field(init=False)
+
+    def column(self, line: int, offset: int) -> int:
+        """The column, from 1 and in characters, of a byte offset as `ast` gives it."""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        return len(text.encode()[:offset].decode(errors="replace")) + 1
 
     def __post_init__(self) -> None:
+        # As Python's tokenizer has them: other separators, such as a form feed, end no line.
+        self.lines = self.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self.tree = ast.parse(self.text, self.filename)
         self.ignored = frozenset(
-            number for number, line in enumerate(self.text.splitlines(), 1) if "# trio-durable: ignore" in line
+            number for number, line in enumerate(self.lines, 1) if "# trio-durable: ignore" in line
         )
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -211,12 +233,18 @@ def scan_paths(paths: Iterable[str | os.PathLike[str]], *, mode: str = "strict")
     Raises FileNotFoundError for a path that is not there, SyntaxError for a file that is no Python.
     """
     sources = []
-    for path in map(Path, paths):
-        if not path.exists():
-            raise FileNotFoundError(f"there is no {path}")
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+    for path in paths:
+        for file in source_files(path):
             sources.append(Source(str(file), file.read_text(encoding="utf-8")))
     return _scan(sources, mode)
+
+
+def source_files(path: str | os.PathLike[str]) -> list[Path]:
+    """A file, or all `.py` files of a folder in order; raises FileNotFoundError for a path that is not there."""
+    found = Path(path)
+    if not found.exists():
+        raise FileNotFoundError(f"there is no {found}")
+    return sorted(found.rglob("*.py")) if found.is_dir() else [found]
 
 
 def _scan(sources: list[Source], mode: str) -> list[Finding]:
@@ -276,6 +304,7 @@ class _Reader(ast.NodeVisitor):
         self.local = _stored(root)
         self.known: dict[str, str] = {}
         self.paths: set[str] = set()
+        self.calls: dict[int, ast.Call] = {}
 
     def read(self) -> None:
         self.paths.update(
@@ -355,6 +384,7 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         function = node.func
+        self.calls[id(function)] = node
         judged = self._judge(function, called=True, arguments=bool(node.args or node.keywords))
         if not judged and isinstance(function, ast.Name) and self._is_builtin(function.id):
             self._builtin(node, function.id)
@@ -383,6 +413,8 @@ class _Reader(ast.NodeVisitor):
         for known, module in _REAL.items():
             if dotted == known or dotted.startswith(known + "."):
                 dotted = module + dotted[len(known) :]
+        if self.off and called and dotted == "datetime.datetime.fromtimestamp" and self._calls_with(node) == 1:
+            return self._zone(node, dotted)
         for kind, members in _DATES.items():
             if called and dotted.startswith(kind + ".") and dotted[len(kind) + 1 :] in members:
                 return self.off and dotted[len(kind) + 1 :] in ("now", "utcnow", "today") and self._value(node, dotted)
@@ -416,6 +448,16 @@ class _Reader(ast.NodeVisitor):
         self.found.append(finding(self.source, node, "TD1", shown, f"{shown} is not deterministic", REMEDIES[key]))
         return True
 
+    def _calls_with(self, function: ast.expr) -> int:
+        """How many arguments the call of `function` that is being visited has."""
+        call = self.calls.get(id(function))
+        return len(call.args) + len(call.keywords) if call is not None else 0
+
+    def _zone(self, node: ast.expr, api: str) -> bool:
+        message = f"{api} without a time zone is told in the host's, which another worker need not share"
+        self.found.append(finding(self.source, node, "TD2", api, message, "give it a time zone, such as datetime.UTC"))
+        return True
+
     def _value(self, node: ast.expr, api: str) -> bool:
         clock = api.startswith(("time", "datetime", "email"))
         remedy = (
@@ -440,9 +482,9 @@ class _Reader(ast.NodeVisitor):
 def finding(source: Source, node: ast.AST, code: str, api: str, message: str, remedy: str) -> Finding:
     """A finding at a node of the source."""
     line: int = getattr(node, "lineno", 1)
-    column: int = getattr(node, "col_offset", 0) + 1
     end_line: int = getattr(node, "end_lineno", None) or line
-    end_column: int = (getattr(node, "end_col_offset", None) or column) + 1
+    column = source.column(line, getattr(node, "col_offset", 0))
+    end_column = source.column(end_line, getattr(node, "end_col_offset", None) or 0)
     return Finding(source.filename, line, column, end_line, end_column, code, api, message, remedy)
 
 

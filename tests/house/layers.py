@@ -112,8 +112,9 @@ ROOMS: dict[str, Room] = {
             "trio_durable._worker trio_durable._client trio_durable._errors trio_durable.abc trio_durable.sidecar "
             "trio_durable_sandbox trio_durable_proto"
         ),
-        third=_set("trio pytest hypothesis"),
+        third=_set("trio hypothesis"),
     ),
+    "trio_durable_pytest": Room(third=_set("pytest"), public_only=True),
     "trio_durable._cli": Room(third=_set("trio"), public_only=True),
     "trio_durable.__main__": Room(ours=_set("trio_durable._cli")),
     "trio_durable": Room(  # __init__, which re-exports
@@ -126,7 +127,7 @@ ROOMS: dict[str, Room] = {
     "examples": Room(third=_set("trio survey cryptography"), public_only=True),
 }
 
-_OURS = ("trio_durable", "trio_durable_sandbox", "trio_durable_proto", "examples")
+_OURS = ("trio_durable", "trio_durable_pytest", "trio_durable_sandbox", "trio_durable_proto", "examples")
 
 
 def room_of(module: str) -> str:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def roots() -> list[tuple[Path, str]]:
     """The folders to walk, each with what its dotted names start from; the packages wherever they are installed."""
     found = []
-    for package in ("trio_durable", "trio_durable_sandbox", "trio_durable_proto"):
+    for package in ("trio_durable", "trio_durable_pytest", "trio_durable_sandbox", "trio_durable_proto"):
         spec = importlib.util.find_spec(package)
         assert spec is not None
         assert spec.origin is not None

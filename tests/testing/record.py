@@ -1,4 +1,4 @@
-"""Makes the histories of `tests/histories`: `python -m tests.testing.record`.  Existing files stay as they are."""
+"""Makes the histories of `tests/histories/kit`: `python -m tests.testing.record`.  Existing files stay as they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.testing import shop
 from tests.testing.conftest import shop_worker
 from trio_durable.testing import History, TestEnvironment, open_test_environment
 
-FOLDER = Path(__file__).parents[1] / "histories"
+FOLDER = Path(__file__).parents[1] / "histories" / "kit"
 NAMES = ("order approved", "order refunded", "order after retries", "children", "generator", "suspended", "terminated")
 
 
@@ -52,7 +52,7 @@ async def _scene(env: TestEnvironment, name: str) -> History:
 
 
 async def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for name in NAMES:
         path = FOLDER / f"{name.replace(' ', '-')}.json"
         if not path.exists():

@@ -79,5 +79,12 @@ async def waits(ctx):
     return await ctx.wait_for_external_event("go")
 
 
+async def tells(ctx):
+    """Starts another instance and sends it what it waits for."""
+    other = ctx.call_child_orchestrator(waits, instance_id=f"{ctx.instance_id}-other")
+    await ctx.send_event(f"{ctx.instance_id}-other", "go", data={"n": 0})
+    return await other
+
+
 ORCHESTRATORS = [fulfil, fulfil_all, quick, generator, counts_down, waits]
 ACTIVITIES = [reserve, charge, refund, ship]

@@ -70,11 +70,26 @@ def test_replay_of_a_folder(capsys):
         ["replay", "no/such/file.py", "x.json"],
         ["replay", "tests.testing.shop", "no-such.json"],
         ["check", "no/such/folder"],
+        ["check", "tests/histories"],  # there is no Python in it
     ],
 )
 def test_wrong_usage(arguments, capsys):
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith("trio-durable: ")
+
+
+def test_replay_goes_on_after_what_is_no_history(tmp_path, capsys):
+    (tmp_path / "a.json").write_text("{}")
+    (tmp_path / "b.json").write_text((FOLDER / "suspended.json").read_text())
+    assert main(["replay", "tests.testing.shop", str(tmp_path), "--exact"]) == 2
+    told = capsys.readouterr()
+    assert "b.json: agrees\n1 of 2 histories agree" in told.out
+    assert told.err.count("a.json") == 1
+
+
+def test_replay_of_a_module_without_the_orchestrator(capsys):
+    assert main(["replay", "tests.testing.programs", str(FOLDER / "suspended.json")]) == 2
+    assert "orchestrator 'waits', which is not there to replay it" in capsys.readouterr().err
 
 
 def test_replay_of_an_empty_folder(tmp_path):

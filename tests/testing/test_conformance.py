@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import trio
 
-from trio_durable import UnavailableError
+from trio_durable import UnavailableError, abc
 from trio_durable._converter import JsonConverter
 from trio_durable.sidecar import MemoryStore, SQLiteStore, open_sidecar
 from trio_durable.sidecar.hub import Hub
+from trio_durable.sidecar.service import SidecarService
 from trio_durable.testing import ConformanceError, check_converter, check_sidecar, check_store
 
 
@@ -58,6 +59,26 @@ def test_a_store_that_raises():
         check_store(Full, persistent=False)
 
 
+def test_a_store_that_keeps_timers():
+    class Keeps(MemoryStore):
+        def commit(self, changes):
+            super().commit([each for each in changes if not isinstance(each, abc.RemoveTimer)])
+
+    with pytest.raises(ConformanceError, match=r"recover\(\).timers"):
+        check_store(Keeps, persistent=False)
+
+
+def test_a_converter_may_write_a_value_in_many_ways():
+    class Spaces(JsonConverter):
+        count = 0
+
+        def to_json(self, value):
+            Spaces.count += 1
+            return super().to_json(value) + " " * (Spaces.count % 3)
+
+    check_converter(Spaces())
+
+
 def test_our_converter():
     check_converter(JsonConverter(), [{"a": 1}, (1, 2)])
 
@@ -97,6 +118,31 @@ async def test_a_sidecar_that_is_not_there():
         address = await sidecar.serve()
     with pytest.raises(UnavailableError):
         await check_sidecar(address)
+
+
+async def _no_history(self, instance_id):
+    return []
+
+
+def _not_recursive(real):
+    async def terminate(self, instance_id, output, *, recursive):
+        return await real(self, instance_id, output, recursive=False)
+
+    return terminate
+
+
+@pytest.mark.parametrize(
+    ("method", "broken", "said"),
+    [
+        ("history", lambda real: _no_history, "these events are no history"),
+        ("terminate", _not_recursive, "A recursive terminate ends the children, too"),
+    ],
+)
+async def test_broken_sidecars(method, broken, said, monkeypatch, autojump_clock):
+    monkeypatch.setattr(SidecarService, method, broken(getattr(SidecarService, method)))
+    with pytest.raises(ConformanceError, match=said):
+        async with open_sidecar(now_ns=lambda: 10**18 + int(trio.current_time() * 1e9)) as sidecar:
+            await check_sidecar(sidecar.channel())
 
 
 async def test_a_sidecar_that_loses_events(monkeypatch, autojump_clock):

@@ -91,7 +91,8 @@ def healthy(outcome):
         kind = outcome.failure.error_type
         assert kind in OWN or kind.endswith("TaskFailedError"), (kind, outcome.failure.error_message)
     else:
-        assert outcome.status in (OrchestrationStatus.COMPLETED, OrchestrationStatus.TERMINATED)
+        ends = (OrchestrationStatus.COMPLETED, OrchestrationStatus.TERMINATED, OrchestrationStatus.CANCELED)
+        assert outcome.status in ends
 
 
 class ClientOperations(RuleBasedStateMachine):

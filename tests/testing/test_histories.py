@@ -9,14 +9,15 @@ import pytest
 
 from tests.testing import shop
 from tests.testing.conftest import shop_worker
-from tests.testing.record import NAMES, record
-from trio_durable import NonDeterminismError
+from tests.testing.record import FOLDER, NAMES, record
+from trio_durable import NonDeterminismError, NotRegisteredError, Worker
 from trio_durable._core import clock
 from trio_durable._core import events as ev
 from trio_durable._core.failures import FailureDetails
 from trio_durable.testing import History, HistoryFormatError, load_history, open_test_environment, replay_history
 
 
+@pytest.mark.durable_histories(str(FOLDER))
 def test_our_own_histories(durable_history):
     """They are kept for ever: an engine that no longer agrees with one breaks the instances of somebody."""
     replay_history(durable_history, worker=shop_worker())
@@ -99,7 +100,7 @@ async def test_a_changed_orchestration_is_shown_as_a_diff(tmp_path):
         await order.result()
         path = order.history.save(tmp_path / "order.json")
     with pytest.raises(NonDeterminismError) as caught:
-        replay_history(path, changed_fulfil, worker=None)
+        replay_history(path, changed_fulfil_as("fulfil"), worker=None)
     assert str(path) in str(caught.value)
     with pytest.raises(NonDeterminismError, match=r"- expected \(history\): #1 call activity 'reserve'\n.*\+ got"):
         replay_history(load_history(path), changed_fulfil_as("fulfil"))
@@ -131,6 +132,67 @@ async def test_the_result_counts_unless_lenient():
     with pytest.raises(NonDeterminismError, match=r"expected \(history\): the result \"one\""):
         replay_history(History.of(events), other_result)
     replay_history(History.of(events), other_result, lenient=True)
+
+
+async def later(ctx):
+    await ctx.sleep(2)
+    await ctx.call_activity("charge", input=2)
+
+
+def raises(ctx):
+    raise KeyError("item")
+
+
+async def test_exact_compares_inputs_and_times():
+    async with open_test_environment([earlier]) as env:
+        env.fake("charge", returns=None)
+        instance = env.schedule(earlier)
+        await instance.result()
+        events = [
+            dataclasses.replace(e, name="later") if isinstance(e, ev.ExecutionStarted) else e
+            for e in instance.history.events
+        ]
+    replay_history(instance.history, earlier, exact=True)
+    replay_history(History.of(events), later)
+    with pytest.raises(NonDeterminismError, match=r"create a timer at .*:01\.\S+\n.*create a timer at .*:02\."):
+        replay_history(History.of(events), later, exact=True)
+
+
+async def earlier(ctx):
+    await ctx.sleep(1)
+    await ctx.call_activity("charge", input=1)
+
+
+async def parent(ctx):
+    return await ctx.call_child_orchestrator("same_end", instance_id="a")
+
+
+def renamed_parent(ctx):
+    return (yield ctx.call_child_orchestrator("same_end", instance_id="b"))
+
+
+async def test_a_childs_id_is_always_compared():
+    async with open_test_environment([parent, same_end]) as env:
+        instance = env.schedule(parent)
+        await instance.result()
+    replay_history(instance.history, parent)
+    worker = Worker("nowhere")
+    worker.add_orchestrator(renamed_parent, name="parent")
+    with pytest.raises(NonDeterminismError, match=r"'same_end' as 'a'\n.*'same_end' as 'b'"):
+        replay_history(instance.history, worker=worker)
+
+
+async def test_a_replay_says_what_went_wrong(tmp_path):
+    async with open_test_environment([earlier]) as env:
+        env.fake("charge", returns=None)
+        instance = env.schedule(earlier)
+        await instance.result()
+    with pytest.raises(NotRegisteredError, match=r"one of orchestrator 'earlier', .*; there is 'later'"):
+        replay_history(instance.history, later)
+    worker = Worker("nowhere")
+    worker.add_orchestrator(raises, name="earlier")
+    with pytest.raises(NonDeterminismError, match=r"ended before this point, with KeyError: 'item'"):
+        replay_history(instance.history, worker=worker)
 
 
 @pytest.mark.parametrize("cut", range(1, 40))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
+import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.testing import faulty, shop
 from tests.testing.conftest import shop_worker
-from trio_durable import NonDeterminismError, OrchestrationStatus
+from trio_durable import JsonConverter, NonDeterminismError, OrchestrationStatus, Worker
 from trio_durable.testing import (
     DidNotEndError,
+    OrderError,
     ReplayDisagreementError,
     ScriptError,
     play,
@@ -23,6 +28,7 @@ from trio_durable.testing import (
     strategies,
 )
 
+ENDS = (OrchestrationStatus.COMPLETED, OrchestrationStatus.TERMINATED, OrchestrationStatus.CANCELED)
 ORDERS = st.builds(shop.Order, item=st.text(max_size=3), count=st.integers(0, 12))
 
 
@@ -36,7 +42,7 @@ def test_fulfil(outcome):
 
 @replays(shop.fulfil_all, inputs=st.integers(0, 3), orchestrators=[shop.quick], activities=shop.ACTIVITIES)
 def test_children(outcome):
-    assert outcome.status in (OrchestrationStatus.COMPLETED, OrchestrationStatus.TERMINATED)
+    assert outcome.status in ENDS
 
 
 @replays(shop.generator, inputs=st.integers(0, 3), activities={"charge": strategies.payloads()})
@@ -70,7 +76,7 @@ options_check: list = [None]
 def test_drift_is_found():
     error, notes = failing(faulty.drifts, activities={"charge": st.none()}, sandbox="off")
     assert isinstance(error, ReplayDisagreementError)
-    assert "play(drifts" in notes
+    assert "test_it.play(" in notes
 
 
 def test_a_failure_shrinks_to_a_script_that_plays_again():
@@ -82,8 +88,8 @@ def test_a_failure_shrinks_to_a_script_that_plays_again():
     assert isinstance(error, AssertionError)
     script = notes.partition('"""')[2].partition('"""')[0]
     lines = [line.strip() for line in script.strip().splitlines()]
-    assert lines == ["start", "turn root", "fail root #1 InjectedError", "turn root"]
-    assert play(faulty.swallows, script, drain=False).result is None
+    assert lines == ["start", "turn root", "fail root #1 InjectedError"]
+    assert play(faulty.swallows, script).result is None
 
 
 def _refuse(condition):
@@ -191,3 +197,144 @@ def test_the_kit_works_without_pytest_and_hypothesis():
 def test_disagreement_of_a_played_script():
     with pytest.raises(NonDeterminismError):
         play(faulty.drifts, "start\nturn root\ncomplete root #1\nturn root", sandbox="off")
+
+
+# -- how a property test may be written --------------------------------------------------------------------------------
+
+seen: list[str] = []
+
+
+@replays(shop.waits, events={"go": 1}, settings=settings(max_examples=5))
+async def test_an_async_function(outcome):
+    await trio.lowlevel.checkpoint()
+    seen.append("async")
+
+
+def test_it_ran():
+    assert "async" in seen
+
+
+class TestInAClass:
+    prefix = "go"
+
+    @replays(shop.waits, events={"go": 1}, settings=settings(max_examples=5))
+    def test_a_method(self, outcome):
+        assert self.prefix == "go"
+        assert outcome.status in ENDS
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@replays(shop.waits, events={"go": 1}, settings=settings(max_examples=5))
+def test_with_parameters(outcome, number):
+    assert number in (1, 2)
+
+
+@replays(faulty.swallows, activities={"charge": st.integers(0, 5)}, settings=settings(max_examples=5))
+@pytest.mark.parametrize("number", [1])
+def test_marks_below(outcome, number, pytestconfig):
+    assert pytestconfig is not None
+
+
+USER_FILE = """
+from hypothesis import settings, strategies as st
+import pytest
+from tests.testing import faulty
+from trio_durable.testing import replays
+
+@replays(faulty.refunds_twice, events={"cancel": st.booleans()},
+         activities={"charge": st.text(), "ship": st.none(), "refund": st.none()},
+         settings=settings(max_examples=2000, derandomize=True, database=None))
+def test_refunds(outcome):
+    assert len(outcome.calls("refund")) <= 1
+
+class TestAll:
+    @replays(faulty.swallows, activities={"charge": st.integers(1, 5)},
+             settings=settings(derandomize=True, database=None))
+    def test_charge(self, outcome, pytestconfig):
+        assert outcome.status.name != "COMPLETED" or outcome.result
+"""
+
+
+def test_the_printed_test_can_be_pasted(tmp_path):
+    """As printed, below the property test: it fails in the same way."""
+
+    def run(name, text, *options):
+        (tmp_path / name).write_text(text)
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, *options, name]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    printed = run("test_file.py", USER_FILE)
+    tests = re.findall(r"^E +(def test_\w+_regression.*?\))\nE *$", printed, re.DOTALL | re.MULTILINE)
+    assert len(tests) == 2, printed
+    tests = [re.sub(r"^E {7}", "", each, flags=re.MULTILINE) for each in tests]
+    function, method = sorted(tests, key=lambda each: "self" in each)
+    assert "raise cancel" in function
+    done = run("test_pasted.py", f"{USER_FILE}\n    {method}\n\n{function}\n", "-k", "regression")
+    assert "2 failed" in done, done
+    assert "assert 2 <= 1" in done, done
+
+
+def test_a_script_plays_with_the_simplest_values():
+    @replays(shop.fulfil, inputs=ORDERS, events={"approve": st.booleans()}, activities={
+        "reserve": st.just(True), "charge": st.text(), "refund": st.none(), "ship": st.text(min_size=2)})
+    def test_it(outcome):
+        assert outcome.result == "refunded"  # the simplest answer to "approve" is False
+
+    outcome = test_it.play('start {"item": "tea", "count": 1}')
+    assert outcome.calls("charge")[0].result == ""
+
+
+# -- what it looks for -------------------------------------------------------------------------------------------------
+
+
+def test_who_goes_on_after_a_cancel_is_found():
+    error, notes = failing(faulty.ignores_cancellation)
+    assert isinstance(error, DidNotEndError)
+    assert "was cancelled and ended only" in str(error)
+    assert "cancel" in notes
+    replays(
+        faulty.ignores_cancellation, cancels_within=timedelta(days=400), settings=settings(max_examples=50)
+    )(lambda outcome: None)()
+
+
+def test_who_depends_on_the_order_of_answers_is_found():
+    error, notes = failing(faulty.last_wins, activities={"charge": lambda amount: amount}, any_order=True)
+    assert isinstance(error, OrderError)
+    assert "- in the plainest order: COMPLETED with 2" in str(error)
+    assert "+ in this order:         COMPLETED with 1" in str(error)
+
+    @replays(faulty.last_wins, activities={"charge": lambda amount: amount}, any_order=True)
+    def test_it(outcome):
+        """Nothing."""
+
+    script = re.search(r'"""(.*?)"""', notes, re.DOTALL)
+    with pytest.raises(OrderError):
+        test_it.play(script[1])
+
+
+def test_events_between_orchestrations():
+    @replays(shop.tells, orchestrators=[shop.waits], settings=settings(max_examples=30))
+    def test_it(outcome):
+        if outcome.status is OrchestrationStatus.COMPLETED:
+            assert outcome.result == {"n": 0}
+
+    test_it()
+
+
+class Spaces(JsonConverter):
+    """Writes a value another way each time, as one that encrypts would."""
+
+    count = 0
+
+    def to_json(self, value):
+        Spaces.count += 1
+        return super().to_json(value) + " " * (Spaces.count % 7)
+
+
+def test_a_converter_may_write_a_value_in_many_ways():
+    worker = Worker("nowhere", converter=Spaces())
+    worker.add_orchestrator(shop.generator)
+    worker.add_activity(shop.charge)
+    replays(shop.generator, inputs=2, worker=worker, settings=settings(max_examples=20))(lambda outcome: None)()

@@ -174,6 +174,7 @@ def test_reports():
     result = sarif["runs"][0]["results"][0]
     assert result["ruleId"] in {rule["id"] for rule in sarif["runs"][0]["tool"]["driver"]["rules"]}
     assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 4
+    assert [rule["name"] for rule in sarif["runs"][0]["tool"]["driver"]["rules"]][:2] == ["Refused", "HostValue"]
     github = render_findings(findings, "github")
     assert github.startswith("::error file=flow.py,line=4,endLine=4,col=5,title=TD1 open::open is not")
     assert render_findings([], "text") == ""
@@ -225,3 +226,35 @@ def test_paths_that_are_not_there(tmp_path):
     (tmp_path / "bad.py").write_text("def")
     with pytest.raises(SyntaxError):
         check_paths([tmp_path])
+
+
+ODD = "async def main(ctx):\n    x = \"ü😀\"; y = open(x)\n    await ctx.call_activity('a', input=y)\n"
+
+
+def test_columns_are_characters_and_names_are_escaped():
+    """As editors count; and a comma in a file's name ends no property, a space no URI."""
+    (found,) = check_source(ODD, "a b,c/flöw.py")
+    assert (found.column, found.end_column) == (19, 23)
+    assert ODD.splitlines()[1][found.column - 1 : found.end_column - 1] == "open"
+    place = json.loads(render_findings([found], "sarif"))["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "a%20b%2Cc/fl%C3%B6w.py"
+    assert render_findings([found], "github").startswith("::error file=a b%2Cc/flöw.py,line=2,endLine=2,col=19,title=")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("with suppress(BaseException):\n        await ctx.sleep(1)", "TD4"),
+        ("with contextlib.suppress(ValueError, trio.Cancelled):\n        await ctx.sleep(1)", "TD4"),
+        ("with suppress(ValueError):\n        await ctx.sleep(1)", None),
+        ("with suppress(BaseException):\n        x = 1", None),
+        ("return datetime.fromtimestamp(1)", "TD2"),
+        ("return datetime.fromtimestamp(1, UTC)", None),
+        ("return min({'a', 'b'}, key=len)", "TD7"),
+        ("return min({'a', 'b'})", None),
+    ],
+)
+def test_rules_without_the_sandbox(line, code):
+    head = "import contextlib, trio\nfrom contextlib import suppress\nfrom datetime import UTC, datetime\n"
+    source = f"{head}async def main(ctx):\n    await ctx.call_activity('a')\n    {line}\n"
+    assert [found.code for found in check_source(source, "flow.py", mode="off")] == ([code] if code else [])

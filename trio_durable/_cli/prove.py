@@ -16,7 +16,14 @@ from typing import Any
 import trio
 
 from trio_durable import Client, DurableError, NonDeterminismError, Worker
-from trio_durable.testing import check_paths, fetch_history, load_history, render_findings, replay_history
+from trio_durable.testing import (
+    HistoryFormatError,
+    check_paths,
+    fetch_history,
+    load_history,
+    render_findings,
+    replay_history,
+)
 
 __all__ = ["add_commands"]
 
@@ -42,6 +49,7 @@ def add_commands(commands: Any) -> None:
     replay.add_argument("module", help="a module's dotted name, or the path of its file")
     replay.add_argument("files", nargs="+", metavar="file", help="exported histories, or folders of them")
     replay.add_argument("--lenient", action="store_true", help="let results differ where the actions agree")
+    replay.add_argument("--exact", action="store_true", help="compare inputs, the times of timers and children's ids")
     replay.set_defaults(run=_replay)
 
     check = commands.add_parser(
@@ -97,20 +105,23 @@ def _replay(options: argparse.Namespace) -> int:
         files += sorted(path.rglob("*.json")) if path.is_dir() else [path]
     if not files:
         return _say(f"there are no histories in {', '.join(options.files)}")
-    disagreed = 0
+    agreed = unread = 0
     for file in files:
         try:
             history = load_history(file)
-            replay_history(history, worker=_worker(module, history.name), lenient=options.lenient)
+            worker = _worker(module, history.name)
+            replay_history(history, worker=worker, lenient=options.lenient, exact=options.exact)
         except NonDeterminismError as error:
-            disagreed += 1
             print(f"{file}: {error}")
+        except HistoryFormatError as error:  # names the file
+            unread = _say(error)
         except (DurableError, OSError) as error:
-            return _say(f"{file}: {error}")
+            unread = _say(f"{file}: {error}")
         else:
+            agreed += 1
             print(f"{file}: agrees")
-    print(f"{len(files) - disagreed} of {len(files)} histories agree with {options.module}")
-    return 1 if disagreed else 0
+    print(f"{agreed} of {len(files)} histories agree with {options.module}")
+    return unread or (0 if agreed == len(files) else 1)
 
 
 def _import(name: str) -> ModuleType:
@@ -138,8 +149,12 @@ def _worker(module: ModuleType, name: str) -> Worker:
 
 def _check(options: argparse.Namespace) -> int:
     try:
+        count = sum(len(list(path.rglob("*.py"))) if path.is_dir() else 1 for path in map(Path, options.paths))
         findings = check_paths(options.paths, mode=options.sandbox)
     except (OSError, SyntaxError) as error:
         return _say(error)
+    if not count:
+        return _say(f"there is no Python source in {', '.join(options.paths)}")
     sys.stdout.write(render_findings(findings, options.format))
+    print(f"{count} files read, {len(findings)} findings", file=sys.stderr)
     return 1 if findings else 0

@@ -134,6 +134,8 @@ class Replay:
         self.is_replaying = True
         #: called when `is_replaying` changes, for those who keep a copy of it
         self.on_replaying: Callable[[bool], None] | None = None
+        #: called with each action and the event that confirms it, for those who compare more than has to agree
+        self.on_confirmed: Callable[[Action, Event], None] | None = None
         self.is_suspended = False
         self.custom_status: str | None = None
         #: events seen, those held back by a suspension included
@@ -360,6 +362,8 @@ class Replay:
                 self._make_room(number)
                 return
             raise self._disagreement(expected=event, got=action)
+        if self.on_confirmed is not None and action is not None:
+            self.on_confirmed(action, event)
         if isinstance(action, CreateTimer) and isinstance(event, TimerCreated):
             # A recorded time wins over the constant in today's code, so that a changed timeout still replays.
             action.fire_at = event.fire_at
@@ -416,6 +420,9 @@ class Replay:
     def _disagreement(self, *, expected: Event | str, got: Action | None) -> NonDeterminismError:
         wanted = expected if isinstance(expected, str) else describe(expected)
         line = "nothing" if self._completion is None else "the orchestration ended before this point"
+        if isinstance(self._completion, CompleteOrchestration) and self._completion.failure is not None:
+            failure = self._completion.failure
+            line += f", with {failure.error_type}: {failure.error_message}"
         if got is not None:
             line = describe(got)
             if got.id in self._lines:

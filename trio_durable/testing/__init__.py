@@ -5,8 +5,8 @@
     properties      `replays`, `play`, `strategies`: property tests over orders, failures and crashes (Hypothesis)
     static          `check_paths`, `check_source`: what is not deterministic, found without running it
     conformance     `check_store`, `check_sidecar`, `check_converter`: for those who bring their own
-    pytest_plugin   fixtures; installed with the package
 
+The pytest plugin with fixtures for it is `trio_durable_pytest`, installed with this package.
 Our own suite uses it, and has no helper that users lack.  What needs Hypothesis is loaded at first use.
 """
 
@@ -22,6 +22,7 @@ from trio_durable.testing.conformance import ConformanceError, check_converter, 
 from trio_durable.testing.environment import InstanceHandle, StuckError, TestEnvironment, open_test_environment
 from trio_durable.testing.fakes import ActivityCall
 from trio_durable.testing.histories import History, HistoryFormatError, fetch_history, load_history, replay_history
+from trio_durable.testing.ordering import OrderError
 from trio_durable.testing.pair import NeverAwaitedError, ReplayDisagreementError, TurnTooLongError
 from trio_durable.testing.script import DidNotEndError, Outcome, ScriptError, play
 
@@ -38,6 +39,7 @@ __all__ = [
     "HistoryFormatError",
     "InstanceHandle",
     "NeverAwaitedError",
+    "OrderError",
     "Outcome",
     "ReplayDisagreementError",
     "ScriptError",

@@ -17,10 +17,11 @@ import trio
 
 from trio_durable import _converter, abc
 from trio_durable._client import Client
-from trio_durable._core.events import Status
+from trio_durable._core.events import ExecutionCompleted, Status
 from trio_durable._errors import AlreadyExistsError, DurableError, NotFoundError, PayloadError, TaskFailedError
 from trio_durable._worker.serve import Worker
 from trio_durable.sidecar.stores import MemoryStore
+from trio_durable.testing.histories import HistoryFormatError, fetch_history, replay_history
 
 __all__ = ["ConformanceError", "check_converter", "check_sidecar", "check_store"]
 
@@ -112,6 +113,7 @@ class _Walk:
         self._lengths: dict[str, int] = {}
         self._sequence = 0
         self._activities: list[int] = []
+        self._timers: list[tuple[str, int]] = []
 
     def change(self) -> abc.Change:
         name = self.random.choice(self.NAMES)
@@ -139,8 +141,9 @@ class _Walk:
             case 6 if self._activities:
                 return abc.RemoveActivity(self._activities.pop(self.random.randrange(len(self._activities))))
             case 7:
-                if self.random.random() < 0.3:
-                    return abc.RemoveTimer(name, self.random.randint(1, 3))
+                if self._timers and self.random.random() < 0.4:
+                    return abc.RemoveTimer(*self._timers.pop(self.random.randrange(len(self._timers))))
+                self._timers.append((name, self._sequence))
                 return abc.AddTimer(name, self._sequence, self.random.randrange(2**62))
             case 8 if self.random.random() < 0.3:
                 self._lengths[name] = 0
@@ -180,7 +183,8 @@ def check_converter(converter: Any, values: Iterable[Any] = ()) -> None:
         with _named(f"{value!r} through to_json and from_json"):
             text = converter.to_json(value)
             _expect("to_json gives", str, type(text))
-            _expect("to_json a second time", text, converter.to_json(value))
+            again = converter.from_json(converter.to_json(value))
+            _expect("a second time it comes back as", (type(value), value), (type(again), again))
             back = converter.from_json(text)
             _expect("it comes back as", (type(value), value), (type(back), back))
     own: list[Any] = [_Point(1, ["a"]), *values]
@@ -262,6 +266,10 @@ async def _again(ctx: Any, left: int) -> Any:
     return await ctx.wait_for_external_event("kept")
 
 
+async def _mother(ctx: Any) -> Any:
+    return await ctx.call_child_orchestrator("check_waits", instance_id=f"{ctx.instance_id}-child")
+
+
 async def _fails(ctx: Any) -> None:
     raise ValueError("on purpose")
 
@@ -269,7 +277,7 @@ async def _fails(ctx: Any) -> None:
 _FLOWS: dict[str, Callable[..., Any]] = {
     "check_chain": _chain, "check_fan_out": _fan_out, "check_falsy": _falsy, "check_timer": _timer,
     "check_waits": _waits, "check_catches": _catches, "check_parent": _parent, "check_again": _again,
-    "check_fails": _fails,
+    "check_fails": _fails, "check_mother": _mother,
 }  # fmt: skip
 
 
@@ -277,7 +285,7 @@ async def check_sidecar(target: Any, *, patience: float = 30.0, prefix: str = "c
     """Hold a sidecar to the protocol, as this package's worker and client speak it.
 
     target: its address, or a channel such as `sidecar.channel()`.  patience: seconds for each conversation.
-     prefix: of the instance ids that are used; they are purged afterwards.  No other worker may be
+    prefix: of the instance ids that are used; they are purged afterwards.  No other worker may be
     connected.
 
     Raises ConformanceError naming the conversation; UnavailableError where no sidecar answers.
@@ -328,9 +336,23 @@ class _Talk:
     async def end(self, instance_id: str, status: Status = Status.COMPLETED) -> Any:
         state = await self.client.wait_for_orchestration_completion(instance_id, timeout=self._timeout)
         _expect(f"the status ({state.failure_details})", status, state.runtime_status)
+        await self._check_history(instance_id, status)
         await self.client.purge_orchestration(instance_id)
         _expect("the state after a purge", None, await self.client.get_orchestration_state(instance_id))
         return state
+
+    async def _check_history(self, instance_id: str, status: Status) -> None:
+        """The history is whole: the code that made it agrees with it, to its end."""
+        try:
+            history = await fetch_history(self.client, instance_id)
+        except HistoryFormatError as error:
+            raise ConformanceError(f"the history of {instance_id!r}: {error}") from error
+        worker = Worker("nowhere", sandbox="off")
+        for name, flow in _FLOWS.items():
+            worker.add_orchestrator(flow, name=name)
+        ends = [event.status for event in history.events if isinstance(event, ExecutionCompleted)]
+        _expect(f"the end that the history of {instance_id!r} has", [status], ends)
+        replay_history(history, worker=worker, exact=True)
 
     async def status(self, instance_id: str, status: Status) -> None:
         while True:
@@ -409,6 +431,19 @@ async def _talk_terminate(talk: _Talk) -> None:
         _expect("the result", output, (await talk.end(instance_id, Status.TERMINATED)).get_output())
 
 
+async def _talk_recursive(talk: _Talk) -> None:
+    """A recursive terminate ends the children, too."""
+    instance_id = await talk.start("check_mother")
+    child = f"{instance_id}-child"
+    await talk.status(child, Status.RUNNING)
+    await talk.client.terminate_orchestration(instance_id, output="enough", recursive=True)
+    await talk.end(instance_id, Status.TERMINATED)
+    # Whoever purges recursively has removed the child by now; else it must have ended.
+    state = await talk.client.get_orchestration_state(child)
+    if state is not None:
+        await talk.end(child, Status.TERMINATED)
+
+
 async def _talk_ids(talk: _Talk) -> None:
     """An id is taken while its instance lives; an unknown one is said to be unknown."""
     instance_id = await talk.start("check_waits")
@@ -430,5 +465,5 @@ async def _talk_ids(talk: _Talk) -> None:
 
 _CONVERSATIONS = (
     _talk_results, _talk_timer, _talk_failures, _talk_children, _talk_events, _talk_generations, _talk_suspend,
-    _talk_terminate, _talk_ids,
+    _talk_terminate, _talk_recursive, _talk_ids,
 )  # fmt: skip

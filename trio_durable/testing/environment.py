@@ -8,6 +8,7 @@ Every turn is also replayed from history, and the two must agree, so each test i
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from trio_durable._core import events as ev
 from trio_durable._core.envelope import unseal
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
+from trio_durable._core.replay import CANCEL_EVENT
 from trio_durable._errors import DurableError
 from trio_durable._rpc import GRPCError, RpcStatus
 from trio_durable._wire.requests import Activity, ActivityResult
@@ -283,9 +285,8 @@ class TestEnvironment:
             if life.instance.status is Status.SUSPENDED:
                 lines.append("    resume it with `instance.resume()`")
             lines += [
-                f"    waits for external event {timer.origin.value!r}: raise it with `instance.raise_event(...)`"
-                for timer in life.timers.values()
-                if timer.fire_at >= clock.FOREVER and timer.origin is not None and timer.origin.value
+                f"    waits for external event {name!r}: raise it with `instance.raise_event(...)`"
+                for name in self._pair.awaited(instance_id)
             ]
             lines += [
                 f"    activity {task.name!r} (#{task.id}) was called and has not answered"
@@ -382,6 +383,11 @@ class InstanceHandle:
     def resume(self, reason: str | None = None) -> None:
         """Let a suspended instance go on."""
         self._pair.send(self.instance_id, ev.ExecutionResumed(-1, self._pair.now, reason))
+
+    def cancel(self, reason: str | None = None) -> None:
+        """Ask the instance to stop: its code meets a cancellation where it waits, as by `cancel_orchestration`."""
+        payload = None if reason is None else json.dumps(reason)
+        self._pair.send(self.instance_id, ev.EventRaised(-1, self._pair.now, CANCEL_EVENT, payload))
 
     def terminate(self, output: object = None, *, recursive: bool = True) -> None:
         """End the instance with `output` as its result; `recursive` ends its children too."""

@@ -27,7 +27,7 @@ from trio_durable._core import clock
 from trio_durable._core import events as ev
 from trio_durable._core.events import Event
 from trio_durable._core.failures import FailureDetails
-from trio_durable._errors import DurableError, NonDeterminismError
+from trio_durable._errors import DurableError, NonDeterminismError, NotRegisteredError
 from trio_durable._worker.serve import Worker
 from trio_durable.testing.pair import check_history
 
@@ -123,14 +123,18 @@ def replay_history(
     *orchestrators: Callable[..., Any],
     worker: Worker | None = None,
     lenient: bool = False,
+    exact: bool = False,
 ) -> None:
     """Replay a recorded history with today's code.  Returns if they agree.
 
     history: a `History`, or the path of a file that holds one.
     orchestrators: the functions that may be needed, each under its own name; or a `worker` that has them.
     lenient: let the result differ, as long as the code asks for the same.
+    exact: the inputs of what it asks for, the times of its timers and the ids of its children have to be the same, too.
+    Changed code may change these for running instances; unchanged code may not, in whatever process it runs.
 
-    Raises NonDeterminismError with the difference; the file's name is in the message.
+    Raises NonDeterminismError with the difference, NotRegisteredError where the orchestrator is not among those given;
+    the file's name is in the message.
     """
     where = "" if isinstance(history, History) else f"{os.fspath(history)}: "
     recorded = history if isinstance(history, History) else load_history(history)
@@ -141,8 +145,8 @@ def replay_history(
     elif orchestrators:
         raise TypeError("give either orchestrators or a worker, not both")
     try:
-        check_history(worker, recorded.events, recorded.instance_id, lenient=lenient)
-    except NonDeterminismError as error:
+        check_history(worker, recorded.events, recorded.instance_id, lenient=lenient, exact=exact)
+    except (NonDeterminismError, NotRegisteredError) as error:
         if where:
             raise type(error)(f"{where}{error}") from None
         raise

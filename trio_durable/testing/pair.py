@@ -19,21 +19,25 @@ from __future__ import annotations
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
+from trio_durable import _converter
 from trio_durable._core import actions as ac
 from trio_durable._core import clock
 from trio_durable._core import events as ev
+from trio_durable._core.envelope import unseal
 from trio_durable._core.events import Event, Status
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.instance import Instance, Message
 from trio_durable._core.ledger import describe
-from trio_durable._errors import DurableError, NonDeterminismError
+from trio_durable._core.replay import Replay
+from trio_durable._errors import DurableError, NonDeterminismError, NotRegisteredError
 from trio_durable._wire.requests import Turn, TurnResult
 from trio_durable._worker.serve import Worker
 from trio_durable._worker.turn import TurnRunner
@@ -223,7 +227,7 @@ class Pair:
         _raise_failure_of(result.actions)
         if self.check:
             again = self._replayed(instance_id, life.history, new)
-            difference = differences(again, result)
+            difference = differences(again, result, lambda payload: repr(_plain(self.worker, payload)))
             if difference:
                 raise ReplayDisagreementError(
                     f"instance {instance_id!r}: replayed from its history, the code asks for something else than it"
@@ -278,6 +282,22 @@ class Pair:
         _, _, instance_id, timer = min(due, key=lambda each: (each[0], each[1], each[3].event_id))
         return instance_id, timer
 
+    def awaited(self, instance_id: str) -> list[str]:
+        """The external events that the instance waits for without a time limit, each name once.
+
+        A wait leaves a timer that never fires, whether or not the event has come since: those that came are taken off.
+        """
+        life = self.life(instance_id)
+        came = Counter(event.name.casefold() for event in life.history if isinstance(event, ev.EventRaised))
+        names: dict[str, None] = {}
+        for timer in life.timers.values():
+            if timer.fire_at >= clock.FOREVER and timer.origin is not None and timer.origin.value:
+                if came[timer.origin.value.casefold()] > 0:
+                    came[timer.origin.value.casefold()] -= 1
+                else:
+                    names[timer.origin.value] = None
+        return list(names)
+
     def fire(self, instance_id: str, timer: ev.TimerCreated) -> None:
         """`timer` goes off; the clock moves to its time if that is not past."""
         self.now = max(self.now, timer.fire_at)
@@ -317,18 +337,30 @@ def runner_of(worker: Worker, *, keep: int) -> TurnRunner:
     return TurnRunner(worker._registry, worker._sandbox, worker._converter, keep)
 
 
-def check_history(worker: Worker, history: Sequence[Event], instance_id: str, *, lenient: bool = False) -> None:
+def check_history(
+    worker: Worker, history: Sequence[Event], instance_id: str, *, lenient: bool = False, exact: bool = False
+) -> None:
     """Replay `history`, whole, with the worker's code; raises NonDeterminismError where they disagree.
 
     lenient: the result may be another one, as when an instance is replayed by newer code that asks for the same.
+    exact: inputs, timers' times and children's ids have to be the same, too.
+
+    Raises NotRegisteredError if the worker has no orchestrator of that name.
     """
     started = next((event for event in history if isinstance(event, ev.ExecutionStarted)), None)
     if started is None:
         raise ValueError(f"the history of instance {instance_id!r} has no ExecutionStarted; it is not whole")
+    names = worker._registry.orchestrator_names()
+    if started.name not in names:
+        raise NotRegisteredError(
+            f"the history of instance {instance_id!r} is one of orchestrator {started.name!r}, which is not there to"
+            f" replay it; there is {', '.join(map(repr, names)) or 'none'}. Register it under that name."
+        )
     completed = next((event for event in history if isinstance(event, ev.ExecutionCompleted)), None)
     past = [event for event in history if not isinstance(event, ev.ExecutionCompleted)]
+    comparing = _Comparing(worker, exact=exact)
     with _time_limit(instance_id):
-        result = runner_of(worker, keep=0).run(Turn(instance_id, started.execution_id, past, []))
+        result = comparing.run(Turn(instance_id, started.execution_id, past, []))
     _raise_failure_of(result.actions)
     if completed is None:
         extra = [action for action in result.actions if not isinstance(action, ac.CompleteOrchestration)]
@@ -338,15 +370,81 @@ def check_history(worker: Worker, history: Sequence[Event], instance_id: str, *,
     else:
         extra = [action for action in result.actions if not isinstance(action, ac.CompleteOrchestration)]
         if not extra:
-            _compare_end(started.name, instance_id, completed, result.actions, lenient=lenient)
+            end = next((action for action in result.actions if isinstance(action, ac.CompleteOrchestration)), None)
+            _compare_end(started.name, instance_id, completed, end, worker, lenient=lenient)
     if extra:
         raise _unlike(started.name, instance_id, "nothing more in that turn", describe(extra[0]))
+    if comparing.difference is not None:
+        raise _unlike(started.name, instance_id, *comparing.difference)
+
+
+class _Comparing(TurnRunner):
+    """Notes the first place where code asks for what history has, but not quite as history has it.
+
+    A child's id is always compared: whoever has its instances look for children under another id loses them.
+    """
+
+    def __init__(self, worker: Worker, *, exact: bool) -> None:
+        super().__init__(worker._registry, worker._sandbox, worker._converter, 0)
+        self.difference: tuple[str, str] | None = None
+        self._worker = worker
+        self._exact = exact
+
+    def start(self, started: ev.ExecutionStarted, replay: Replay, run: Any) -> Coroutine[Any, Any, str | None]:
+        replay.on_confirmed = self._compare
+        return super().start(started, replay, run)
+
+    def _compare(self, action: ac.Action, event: Event) -> None:
+        wanted, got = _detail(event), _detail(action)
+        if isinstance(action, ac.CreateChild):
+            differs = bool(action.instance_id) and wanted != got  # without an id, the service chose one
+        else:
+            differs = self._exact and wanted != got
+        if self._exact and not differs:
+            differs = not _same_payload(self._worker, getattr(event, "input", None), getattr(action, "input", None))
+        if differs and self.difference is None:
+            self.difference = _in_full(event, wanted), _in_full(action, got)
+
+
+def _detail(thing: ac.Action | Event) -> str:
+    match thing:
+        case ac.CreateTimer() | ev.TimerCreated():
+            return "never" if thing.fire_at >= clock.FOREVER else f"at {clock.to_datetime(thing.fire_at).isoformat()}"
+        case ac.CreateChild() | ev.ChildCreated() | ac.CreateDetached() | ev.DetachedCreated():
+            return f"as {thing.instance_id!r}"
+        case _:
+            return ""
+
+
+def _in_full(thing: ac.Action | Event, detail: str) -> str:
+    payload = getattr(thing, "input", None)
+    return " ".join(filter(None, [describe(thing), f"with {payload}" if payload is not None else "", detail]))
+
+
+def _same_payload(worker: Worker, first: str | None, second: str | None) -> bool:
+    """Whether two payloads say the same; a converter need not write a value the same way each time."""
+    if first == second or first is None or second is None:
+        return first == second
+    try:
+        return bool(_plain(worker, first) == _plain(worker, second))
+    except Exception:
+        return False
+
+
+def _plain(worker: Worker, payload: str) -> object:
+    text, metadata = unseal(payload)
+    return _converter.decode(worker._converter, text), metadata
 
 
 def _compare_end(
-    name: str, instance_id: str, completed: ev.ExecutionCompleted, actions: Sequence[ac.Action], *, lenient: bool
+    name: str,
+    instance_id: str,
+    completed: ev.ExecutionCompleted,
+    end: ac.CompleteOrchestration | None,
+    worker: Worker,
+    *,
+    lenient: bool,
 ) -> None:
-    end = next((action for action in actions if isinstance(action, ac.CompleteOrchestration)), None)
     wanted = f"it ends as {completed.status.name}"
     if completed.failure is not None:
         wanted += f" with {completed.failure.error_type}: {completed.failure.error_message}"
@@ -359,7 +457,7 @@ def _compare_end(
         raise _unlike(name, instance_id, wanted, got)
     if lenient:
         return
-    if end.result != completed.result:
+    if not _same_payload(worker, end.result, completed.result):
         raise _unlike(name, instance_id, f"the result {completed.result}", f"the result {end.result}")
     if end.failure is not None and completed.failure is not None and _brief(end.failure) != _brief(completed.failure):
         got = f"it ends as FAILED with {end.failure.error_type}: {end.failure.error_message}"
@@ -377,11 +475,17 @@ def _unlike(name: str, instance_id: str, expected: str, got: str) -> NonDetermin
     )
 
 
-def differences(expected: TurnResult, got: TurnResult) -> str | None:
-    """How two answers to one turn differ, as a diff of lines; None if they do not."""
-    before, after = _lines(expected), _lines(got)
+def differences(expected: TurnResult, got: TurnResult, plain: Callable[[str], str] = str) -> str | None:
+    """How two answers to one turn differ, as a diff of lines; None if they do not.
+
+    plain: a payload in a form that is the same for equal values, for a converter that writes them in more than one way.
+    """
+    before, after = _lines(expected, str), _lines(got, str)
     if before == after:
         return None
+    with suppress(Exception):  # what cannot be decoded is compared as it is
+        if _lines(expected, plain) == _lines(got, plain):
+            return None
     lines = []
     for number in range(max(len(before), len(after))):
         old = before[number] if number < len(before) else "nothing"
@@ -390,26 +494,29 @@ def differences(expected: TurnResult, got: TurnResult) -> str | None:
     return "\n".join(lines)
 
 
-def _lines(result: TurnResult) -> list[str]:
-    lines = [_line(action) for action in result.actions]
+def _lines(result: TurnResult, plain: Callable[[str], str]) -> list[str]:
+    def shown(payload: str | None) -> str:
+        return "None" if payload is None else plain(payload)
+
+    lines = [_line(action, shown) for action in result.actions]
     if result.custom_status is not None:
-        lines.append(f"custom status {result.custom_status}")
+        lines.append(f"custom status {shown(result.custom_status)}")
     return lines
 
 
-def _line(action: ac.Action) -> str:
+def _line(action: ac.Action, shown: Callable[[str | None], str]) -> str:
     text = describe(action)
     match action:
         case ac.ScheduleTask():
             key = f" key {action.task_execution_id}" if action.task_execution_id else ""
-            return f"{text} with {action.input}{key}"
+            return f"{text} with {shown(action.input)}{key}"
         case ac.CreateChild():
-            return f"{text} with {action.input}" + (f" as {action.instance_id}" if action.instance_id else "")
+            return f"{text} with {shown(action.input)}" + (f" as {action.instance_id}" if action.instance_id else "")
         case ac.CreateTimer():
             at = "never" if action.fire_at >= clock.FOREVER else clock.to_datetime(action.fire_at).isoformat()
             return f"{text} at {at} ({action.fire_at})"
         case ac.CompleteOrchestration():
-            end = f"#{action.id} end as {action.status.name} with {action.result}"
+            end = f"#{action.id} end as {action.status.name} with {shown(action.result)}"
             if action.failure is not None:
                 end += " and " + ": ".join(_brief(action.failure))
             return end + "".join(f", carrying {event}" for event in action.carryover)

@@ -8,141 +8,49 @@ suspensions, termination.  After the random part the rest happens in the plaines
 - an action that is asked for twice (the service half refuses the id);
 - a violation of the sandbox; a turn that loops; an orchestration that does not end.
 
-Choices are ordered so that Hypothesis shrinks towards the plainest script; the smallest failing one is printed as a
-regression test.
+`exploring` chooses the lines.  The smallest failing script is printed as a regression test to paste: it calls `play` of
+the decorated test, which knows the activities and what is asserted.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Protocol
 
 import hypothesis
+import trio
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException
 from trio_durable_sandbox import in_orchestration
 
-from trio_durable._core.events import Status
-from trio_durable._errors import RegistrationError
+from trio_durable._errors import DurableError, RegistrationError
 from trio_durable._worker.serve import Worker
-from trio_durable.testing.pair import OpenTask
-from trio_durable.testing.script import ROOT, Outcome, Player, early_tasks, make_worker, payload_of
+from trio_durable.testing.exploring import CHANGES_THE_END, FAULTS, Explorer
+from trio_durable.testing.ordering import check_order
+from trio_durable.testing.script import Outcome, Player, make_worker, payload_of
 
-__all__ = ["FAULTS", "Explorer", "replays"]
+__all__ = ["FAULTS", "PropertyTest", "replays"]
 
-#: What may go wrong in an example, besides the order of events.
-FAULTS = ("fail", "crash", "lose", "duplicate", "early", "suspend", "terminate")
-
-#: How many of the open activities, and of the answers that could come twice, an example chooses among.
-_CHOICES = 6
+#: Lines that a script can do without at its end: what happens anyway.
+_ANYWAY = ("turn ", "complete ", "fire ")
 
 
-class Explorer:
-    """Chooses a script line by line, with Hypothesis, and plays it."""
+class PropertyTest(Protocol):
+    """What `replays` makes of a test function."""
 
-    def __init__(
-        self,
-        player: Player,
-        draw: Callable[[st.SearchStrategy[Any]], Any],
-        *,
-        values: Mapping[str, st.SearchStrategy[Any]],
-        faults: Collection[str],
-        errors: Sequence[str],
-    ) -> None:
-        self.player = player
-        self.faults = frozenset(faults)
-        self._draw = draw
-        self._errors = errors
-        for activity, strategy in values.items():
-            player.activities[activity] = functools.partial(self._drawn, strategy)
-        self._terminated = False
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        """Run the property test."""
 
-    def run(self, payload: str, events: Sequence[str], steps: int) -> None:
-        """Play `start`, then `steps` lines of choice, then the rest."""
-        waiting = list(events)
-        # Each example has some of the faults only: one in which everything goes wrong hides what needs a success.
-        chosen: int = self._draw(st.integers(0, 2 ** len(self.faults) - 1))
-        self.faults = frozenset(fault for bit, fault in enumerate(sorted(self.faults)) if chosen >> bit & 1)
-        self.player.play(f"start {payload}".rstrip())
-        for _ in range(steps):
-            if self.player.ended:
-                break
-            line = self._choose(waiting)
-            if line is None:
-                break
-            self.player.play(line)
-        self.player.drain(waiting)
+    def play(self, script: str | Sequence[str], *args: Any, **kwargs: Any) -> Outcome:
+        """Play one script, and the rest in the plainest order; then call the test function with the outcome.
 
-    def _choose(self, waiting: list[str]) -> str | None:
-        choices = self._choices(waiting)
-        if not choices:
-            return None
-        position: int = self._draw(st.integers(0, len(choices) - 1))
-        return choices[position]()
-
-    def _drawn(self, strategy: st.SearchStrategy[Any], _: object) -> Any:
-        return self._draw(strategy)
-
-    def _choices(self, waiting: list[str]) -> list[Callable[[], str]]:
-        """What may happen next, the plainest first."""
-        player, pair, faults = self.player, self.player.pair, self.faults
-        ready = pair.ready()
-        found: list[Callable[[], str]] = [functools.partial(str, f"turn {instance_id}") for instance_id in ready]
-        tasks = pair.tasks[:_CHOICES]
-        found += [functools.partial(self._completed, "complete", task) for task in tasks]
-        found += [functools.partial(self._take, waiting, line) for line in dict.fromkeys(waiting)]
-        due = pair.next_timer()
-        if due is not None:
-            found.append(functools.partial(str, f"fire {due[0]} #{due[1].event_id}"))
-        if "crash" in faults:
-            found.append(functools.partial(str, "crash"))
-        if "fail" in faults:
-            found += [functools.partial(self._failed, task) for task in tasks]
-        if "lose" in faults:
-            found += [functools.partial(str, f"lose {instance_id}") for instance_id in ready]
-        if "duplicate" in faults:
-            found += [
-                functools.partial(str, f"duplicate {task.instance_id} #{task.id}")
-                for task, _ in player.given[-_CHOICES:]
-                if task.instance_id in ready
-            ]
-        if "early" in faults:
-            found += [functools.partial(self._early, instance_id) for instance_id in ready]
-        if "suspend" in faults and pair.life(ROOT).instance.started is not None:
-            suspended = player.status is Status.SUSPENDED
-            found.append(functools.partial(str, "resume" if suspended else "suspend"))
-        if "terminate" in faults and not self._terminated:
-            found.append(self._terminate)
-        return found
-
-    def _completed(self, verb: str, task: OpenTask) -> str:
-        payload, failure = self.player.value_of(task)
-        if failure is not None:
-            return f"fail {task.instance_id} #{task.id} {failure.error_type} {failure.error_message}".rstrip()
-        return f"{verb} {task.instance_id} #{task.id} {payload or ''}".rstrip()
-
-    def _failed(self, task: OpenTask) -> str:
-        return f"fail {task.instance_id} #{task.id} {self._draw(st.sampled_from(self._errors))}"
-
-    def _early(self, instance_id: str) -> str:
-        tasks = early_tasks(self.player, instance_id)
-        if not tasks:
-            return f"turn {instance_id}"
-        task = tasks[self._draw(st.integers(0, len(tasks) - 1))]
-        payload, failure = self.player.value_of(task)
-        if failure is not None:
-            return f"turn {instance_id}"
-        return f"early {task.instance_id} #{task.id} {payload or ''}".rstrip()
-
-    def _take(self, waiting: list[str], line: str) -> str:
-        waiting.remove(line)
-        return line
-
-    def _terminate(self) -> str:
-        self._terminated = True
-        return 'terminate "ended by the test"'
+        args, kwargs: what the function takes besides the outcome (fixtures, `self`).
+        """
 
 
 def replays(
@@ -157,8 +65,10 @@ def replays(
     faults: Collection[str] = FAULTS,
     errors: Sequence[str] = ("InjectedError",),
     max_steps: int = 30,
+    any_order: bool = False,
+    cancels_within: timedelta = timedelta(hours=1),
     settings: hypothesis.settings | None = None,
-) -> Callable[[Callable[[Outcome], Any]], Callable[[], None]]:
+) -> Callable[[Callable[..., Any]], PropertyTest]:
     """Make a test function a property test of `orchestrator`.  The function is called with each example's `Outcome`.
 
         @replays(fulfil, inputs=st.builds(Order), events={"approve": st.booleans()}, activities=[reserve, charge])
@@ -174,55 +84,237 @@ def replays(
     sandbox: the mode, where no worker is given.
     faults: which of FAULTS may happen.  errors: the error types that activities fail with.
     max_steps: how many lines of a script are chosen freely.
+    any_order: demand that the order in which answers and events come changes neither the result nor what is called:
+    in most examples nothing is injected that would change it, and the same answers in the plainest order must
+    lead to the same end.
+    cancels_within: how much time may pass between a cancel and the end of the orchestration.
     settings: Hypothesis's; given here because an example's deadline makes no sense for these tests and is lifted.
 
-    The test fails with NonDeterminismError, ReplayDisagreementError, TurnTooLongError, DidNotEndError, or what the
-    function raises; each carries the script as a regression test.  Raises ValueError for an unknown fault.
+    The function may be `async def` (it runs in a Trio run of its own), may be a method, and may take pytest's fixtures
+    and parameters after the outcome.
+
+    The test fails with NonDeterminismError, ReplayDisagreementError, TurnTooLongError, DidNotEndError, OrderError, or
+    what the function raises; each carries the script as a regression test.  Raises ValueError for an unknown fault.
     """
     unknown = set(faults) - set(FAULTS)
     if unknown:
         raise ValueError(f"unknown faults {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")
     if in_orchestration():
         # The sandbox is executing a test module for the sake of an orchestration in it: there is nothing to test here.
-        return lambda test: lambda: None
+        return _nothing_to_test
     made, name, stand_ins = make_worker(orchestrator, worker, activities, orchestrators, sandbox)
-    values = {key: each for key, each in stand_ins.items() if isinstance(each, st.SearchStrategy)}
-    functions = {key: each for key, each in stand_ins.items() if key not in values}
-    inputs_of = _strategy(inputs)
     pairs = list(events.items()) if isinstance(events, Mapping) else list(events)
-    events_of = st.tuples(*(st.tuples(st.just(event), _strategy(value)) for event, value in pairs))
+    subject = _Subject(made, name, stand_ins, [(event, _strategy(value)) for event, value in pairs])
+    subject.any_order, subject.cancels_within = any_order, cancels_within
+    inputs_of = _strategy(inputs)
 
-    def decorate(test: Callable[[Outcome], Any]) -> Callable[[], None]:
-        takes_outcome = bool(inspect.signature(test).parameters)
+    @st.composite
+    def examples(draw: Callable[[st.SearchStrategy[Any]], Any]) -> _Played:
+        return subject.explore(draw, inputs_of, faults=faults, errors=errors, max_steps=max_steps)
 
-        def example(data: st.DataObject) -> None:
-            player = Player(made, name, activities=functions)
+    def decorate(test: Callable[..., Any]) -> PropertyTest:
+        body = _Body(test)
+
+        def example(*args: Any, **kwargs: Any) -> None:
+            __tracebackhide__ = True
+            played: _Played = kwargs.pop("played")
             try:
-                payload = payload_of(made, data.draw(inputs_of))
-                raised = [f"raise {event} {payload_of(made, value)}".rstrip() for event, value in data.draw(events_of)]
-                explorer = Explorer(player, data.draw, values=values, faults=faults, errors=errors)
-                explorer.run(payload, raised, data.draw(st.integers(0, max_steps)))
-                outcome = player.outcome()
-                _not_hypothesis(outcome)
-                test(outcome) if takes_outcome else test()  # type: ignore[call-arg]
+                body.judge(played, args, kwargs)
             except Exception as error:
-                error.add_note(_regression_test(name, test, player.lines, worker is not None))
+                lines = subject.shortest(played, error, lambda again: body.judge(again, args, kwargs))
+                error.add_note(body.regression_test(lines))
                 raise
-            finally:
-                player.close()
 
-        for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
-            setattr(example, attribute, getattr(test, attribute))
-        chosen = hypothesis.settings(
-            settings, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-        )
+        functools.update_wrapper(example, test)
+        example.__signature__ = body.signature  # type: ignore[attr-defined]
+        own = settings or hypothesis.settings()
+        unchecked = {*own.suppress_health_check, HealthCheck.too_slow, HealthCheck.data_too_large}
+        chosen = hypothesis.settings(own, deadline=None, suppress_health_check=list(unchecked))
         # Explaining runs an example many times more, with other values; the script says it better.
         phases = [phase for phase in chosen.phases if phase is not Phase.explain]
         chosen = hypothesis.settings(chosen, phases=phases, print_blob=False)
-        wrapped: Callable[[], None] = chosen(hypothesis.given(data=st.data())(example))
-        return wrapped
+        wrapped: Any = chosen(hypothesis.given(played=examples())(example))
+
+        def play(script: str | Sequence[str], *args: Any, **kwargs: Any) -> Outcome:
+            __tracebackhide__ = True
+            played = subject.play(script)
+            body.judge(played, args, kwargs)
+            assert played.outcome is not None
+            return played.outcome
+
+        wrapped.play = play
+        test_of: PropertyTest = wrapped
+        return test_of
 
     return decorate
+
+
+def _nothing_to_test(test: Callable[..., Any]) -> PropertyTest:
+    nothing: Any = lambda *args, **kwargs: None  # noqa: E731
+    nothing.play = nothing
+    test_of: PropertyTest = nothing
+    return test_of
+
+
+class _Played:
+    """A script that was played, and how that ended: with an outcome, or with an error of the kit."""
+
+    def __init__(self, lines: Sequence[str], outcome: Outcome | None = None, error: Exception | None = None) -> None:
+        self.lines = lines
+        self.outcome = outcome
+        self.error = error
+
+    def __repr__(self) -> str:
+        return f"<the script above, {len(self.lines)} lines in all>"
+
+
+class _Subject:
+    """What is tested: an orchestrator of a worker, with stand-ins for activities and the events that come."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        name: str,
+        stand_ins: Mapping[str, Any],
+        events: Sequence[tuple[str, st.SearchStrategy[Any]]],
+    ) -> None:
+        self._worker = worker
+        self._name = name
+        self._values = {key: each for key, each in stand_ins.items() if isinstance(each, st.SearchStrategy)}
+        self._functions = {key: each for key, each in stand_ins.items() if key not in self._values}
+        self._events = events
+        self.any_order = False
+        self.cancels_within = timedelta(hours=1)
+
+    def explore(
+        self,
+        draw: Callable[[st.SearchStrategy[Any]], Any],
+        inputs: st.SearchStrategy[Any],
+        *,
+        faults: Collection[str],
+        errors: Sequence[str],
+        max_steps: int,
+    ) -> _Played:
+        """One example."""
+        player = Player(self._worker, self._name, activities=self._functions)
+        try:
+            payload = payload_of(self._worker, draw(inputs))
+            raised = [self._raise(event, draw(value)) for event, value in self._events]
+            compares = self.any_order and draw(st.integers(0, 3)) > 0
+            if compares:
+                faults = set(faults) - CHANGES_THE_END
+            explorer = Explorer(player, draw, values=self._values, faults=faults, errors=errors)
+            explorer.lets_time_pass = not compares
+            explorer.run(payload, raised, max_steps)
+            return self._played(player, raised)
+        except HypothesisException:
+            raise
+        except Exception as error:
+            return _Played(player.lines, error=error)
+        finally:
+            player.close()
+
+    def play(self, script: str | Sequence[str], *, simplest: bool = True) -> _Played:
+        """A given script, then the rest; where an activity or event needs a value, the simplest (if there may be)."""
+        values = {key: functools.partial(_simplest, each) for key, each in self._values.items()} if simplest else {}
+        player = Player(self._worker, self._name, activities={**self._functions, **values})
+        player.tells_injected = self.any_order
+        try:
+            for line in script.splitlines() if isinstance(script, str) else script:
+                if line.strip():
+                    player.play(line)
+            came = Counter(line.split()[1].casefold() for line in player.lines if line.startswith("raise "))
+            waiting = []
+            for event, value in self._events if simplest else ():
+                if came[event.casefold()] > 0:
+                    came[event.casefold()] -= 1
+                elif not player.ended:
+                    waiting.append(self._raise(event, _simplest(value)))
+            player.drain(waiting)
+            return self._played(player, [line for line in player.lines if line.startswith("raise ")])
+        except Exception as error:
+            return _Played(player.lines, error=error)
+        finally:
+            player.close()
+
+    def _played(self, player: Player, raised: Sequence[str]) -> _Played:
+        """What has ended, as it is or with what the kit has to say against it."""
+        outcome = player.outcome()
+        _not_hypothesis(outcome)
+        player.check_cancelled(self.cancels_within)
+        verbs = {line.split()[0] for line in player.lines}
+        if self.any_order and not player.injected and not verbs & {"suspend", "cancel", "terminate"}:
+            check_order(player, self._worker, raised)
+        return _Played(player.lines, outcome)
+
+    def shortest(self, played: _Played, error: Exception, judge: Callable[[_Played], None]) -> Sequence[str]:
+        """The script without the lines at its end that happen anyway, if it fails in the same way without them.
+
+        Such a script still plays when the code is mended and asks for something else after the failure.
+        """
+        lines = list(played.lines)
+        while lines and lines[-1].startswith(_ANYWAY) and not self._has_chosen_value(lines[-1]):
+            lines.pop()
+        if len(lines) < len(played.lines):
+            try:
+                judge(self.play(lines, simplest=False))
+            except Exception as again:
+                if type(again) is type(error):
+                    return lines
+        return played.lines
+
+    def _has_chosen_value(self, line: str) -> bool:
+        return bool(self._values) and line.startswith("complete ")
+
+    def _raise(self, event: str, value: object) -> str:
+        return f"raise {event} {payload_of(self._worker, value)}".rstrip()
+
+
+class _Body:
+    """The test function: how it is called, and how its regression tests are."""
+
+    def __init__(self, test: Callable[..., Any]) -> None:
+        self._test = test
+        parameters = list(inspect.signature(test).parameters.values())
+        self._is_method = bool(parameters) and parameters[0].name == "self"
+        own = parameters[1:] if self._is_method else parameters
+        self._outcome = own[0].name if own else None
+        self._others = [each.name for each in own[1:]]
+        kept = [*(parameters[:1] if self._is_method else ()), *own[1:]]
+        played = inspect.Parameter("played", inspect.Parameter.KEYWORD_ONLY)
+        self._kept = [each.name for each in kept]
+        self.signature = inspect.Signature([*kept, played])
+
+    def judge(self, played: _Played, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Raise what is wrong: what the kit found, or else what the test function says of the outcome."""
+        __tracebackhide__ = True
+        if isinstance(played.error, DurableError):
+            raise played.error.with_traceback(None)  # found by the kit, whose own frames tell a user nothing
+        if played.error is not None:
+            raise played.error
+        given = {**dict(zip(self._kept, args, strict=False)), **kwargs}
+        if self._outcome is not None:
+            given[self._outcome] = played.outcome
+        if inspect.iscoroutinefunction(self._test):
+            trio.run(functools.partial(self._test, **given))
+        else:
+            self._test(**given)
+
+    def regression_test(self, lines: Sequence[str]) -> str:
+        """A test to paste below the property test."""
+        name = self._test.__name__
+        indent = "    " if self._is_method else ""
+        script = "\n".join(f"{indent}        {line}" for line in lines)
+        quotes = "'''" if '"""' in script else '"""'
+        raw = "r" if "\\" in script else ""
+        takes = [*(["self"] if self._is_method else []), *self._others]
+        more = "".join([", self"] * self._is_method + [f", {each}={each}" for each in self._others])
+        return (
+            f"The same as a regression test, to paste below {name}:\n\n"
+            f"{indent}def {name}_regression({', '.join(takes)}):\n"
+            f"{indent}    {'self.' if self._is_method else ''}{name}.play({raw}{quotes}\n{script}\n"
+            f"{indent}    {quotes}{more})\n"
+        )
 
 
 def _not_hypothesis(outcome: Outcome) -> None:
@@ -238,14 +330,8 @@ def _strategy(value: Any) -> st.SearchStrategy[Any]:
     return value if isinstance(value, st.SearchStrategy) else st.just(value)
 
 
-def _regression_test(name: str, test: Callable[..., Any], lines: Sequence[str], has_worker: bool) -> str:
-    script = "\n".join(f"        {line}" for line in lines)
-    more = ", worker=worker" if has_worker else ""
-    quotes = "'''" if '"""' in script else '"""'
-    raw = "r" if "\\" in script else ""
-    return (
-        "The same as a regression test:\n\n"
-        "from trio_durable.testing import play\n\n\n"
-        f"def {test.__name__}_regression():\n"
-        f"    outcome = play({name}, {raw}{quotes}\n{script}\n    {quotes}{more})\n"
+def _simplest(strategy: st.SearchStrategy[Any], _: object = None) -> Any:
+    """The value that the strategy shrinks to."""
+    return hypothesis.find(
+        strategy, lambda value: True, settings=hypothesis.settings(database=None, derandomize=True, deadline=None)
     )

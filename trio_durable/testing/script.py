@@ -11,6 +11,7 @@
     fire root #3                     timer number 3 goes off; time moves on to it
     raise approve true               somebody sends an external event
     suspend / resume                 a client does
+    cancel                           a client asks it to stop; its code meets a cancellation where it waits
     terminate "enough"               a client ends it
 
 A `Player` carries out lines on a `Pair`.  After a script it lets the rest happen in the plainest order (`drain`),
@@ -19,22 +20,24 @@ and the orchestration has to end.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from trio_durable import _converter
 from trio_durable._core import actions as ac
 from trio_durable._core import clock
 from trio_durable._core import events as ev
+from trio_durable._core.envelope import unseal
 from trio_durable._core.events import Event, Status
 from trio_durable._core.failures import FailureDetails
-from trio_durable._errors import DurableError
-from trio_durable._worker.activity import ActivityContext
-from trio_durable._worker.registry import takes_input, value_hint
+from trio_durable._core.replay import CANCEL_EVENT
+from trio_durable._durable.context import SEND_EVENT
+from trio_durable._errors import DurableError, NotFoundError
+from trio_durable._wire.requests import Activity
 from trio_durable._worker.serve import Worker
-from trio_durable.testing.fakes import ActivityCall
+from trio_durable.testing.fakes import ActivityCall, InlineActivities
 from trio_durable.testing.histories import History
 from trio_durable.testing.pair import OpenTask, Pair, answer_event
 
@@ -51,7 +54,7 @@ class ScriptError(DurableError, ValueError):
 
 
 class DidNotEndError(DurableError, AssertionError):
-    """Everything has happened that could, and the orchestration has not ended."""
+    """Everything has happened that could, and the orchestration has not ended; or it went on after a cancel."""
 
 
 @dataclass(slots=True)
@@ -97,6 +100,15 @@ class Player:
         self.lines: list[str] = []
         self.calls: dict[tuple[str, str | None, int], ActivityCall] = {}
         self.given: list[tuple[OpenTask, Event]] = []
+        self.answers: list[tuple[OpenTask, str | None, FailureDetails | None]] = []
+        #: whether an activity was made to fail that would not have failed by itself
+        self.injected = False
+        #: whether to find that out from the lines of a script, by asking the activity
+        self.tells_injected = False
+        #: when the orchestration learned that it is cancelled, in nanoseconds
+        self.cancelled_at: int | None = None
+        self._is_cancelled = False
+        self._inline = InlineActivities(worker._registry, worker._converter, 1_000_000)
 
     # -- what is there ------------------------------------------------------------------------------------------------
 
@@ -141,34 +153,32 @@ class Player:
         """What the activity gives, really or by its stand-in."""
         converter = self.worker._converter
         try:
+            if task.name == SEND_EVENT:
+                target = _converter.decode(converter, task.scheduled.input)["instance_id"]
+                if target not in self.pair.lives:
+                    raise NotFoundError(f"there is no orchestration instance {target!r}")
+                return None, None
             own = self.activities.get(task.name)
-            if own is not None:
-                value = own(_converter.decode(converter, task.scheduled.input))
-            else:
-                value = self._call(task)
+            if own is None:
+                return self._call(task)
+            value = own(_converter.decode(converter, unseal(task.scheduled.input)[0]))
             return _converter.encode(converter, value), None
         except Exception as error:
             return None, FailureDetails.from_exception(error)
 
-    def _call(self, task: OpenTask) -> Any:
-        registered = self.worker._registry.activities.get(task.name)
-        if registered is None:
+    def _call(self, task: OpenTask) -> tuple[str | None, FailureDetails | None]:
+        if task.name not in self.worker._registry.activities:
             raise LookupError(f"there is no activity {task.name!r}: give activities={{{task.name!r}: ...}}")
-        function = registered.function
-        arguments: tuple[Any, ...] = (
-            ActivityContext(task.instance_id, task.name, task.id, task.scheduled.task_execution_id),
+        scheduled = task.scheduled
+        asked = Activity(
+            task.instance_id, task.id, task.name, scheduled.input, scheduled.version, scheduled.task_execution_id
         )
-        if takes_input(function):
-            value = _converter.decode(self.worker._converter, task.scheduled.input, value_hint(function))
-            arguments = (*arguments, value)
-        value = function(*arguments)
-        if not inspect.iscoroutine(value):
-            return value
+        running = self._inline.run(asked)
         try:
-            value.send(None)
+            running.send(None)
         except StopIteration as stop:
-            return stop.value
-        value.close()
+            return stop.value.result, stop.value.failure
+        running.close()
         raise TypeError(
             f"activity {task.name!r} waits for something real; a property test needs a stand-in that answers at once: "
             f"activities={{{task.name!r}: ...}}"
@@ -176,6 +186,8 @@ class Player:
 
     def _turn(self, instance_id: str, *, first: Sequence[Event] = ()) -> None:
         self.pair.turn(instance_id, first=first)
+        if self._is_cancelled and instance_id == ROOT and self.cancelled_at is None:
+            self.cancelled_at = None if self.status is Status.SUSPENDED else self.pair.now
         for task in self.pair.tasks:
             self.call_of(task)
 
@@ -183,7 +195,7 @@ class Player:
         """The record of the task's call."""
         key = (task.instance_id, task.execution_id, task.id)
         if key not in self.calls:
-            value = _converter.decode(self.worker._converter, task.scheduled.input)
+            value = _converter.decode(self.worker._converter, unseal(task.scheduled.input)[0])
             now = clock.to_datetime(self.pair.now)
             self.calls[key] = ActivityCall(task.name, value, task.instance_id, task.id, 1, now)
         return self.calls[key]
@@ -200,7 +212,18 @@ class Player:
         call = self.call_of(task)
         call.done, call.failure = True, failure
         call.result = None if failure is not None else _converter.decode(self.worker._converter, payload)
+        self.answers.append((task, payload, failure))
+        if failure is None:
+            self.carry_out(task)
         self.given.append((task, self.pair.answer(task, result=payload, failure=failure)))
+
+    def carry_out(self, task: OpenTask) -> None:
+        """What an activity does to this world: the built-in one that sends an event does something."""
+        if task.name == SEND_EVENT:
+            wanted = _converter.decode(self.worker._converter, task.scheduled.input)
+            if wanted["instance_id"] in self.pair.lives:
+                event = ev.EventRaised(-1, self.pair.now, wanted["name"], wanted["data"])
+                self.pair.send(wanted["instance_id"], event)
 
     # -- letting everything happen ------------------------------------------------------------------------------------
 
@@ -235,13 +258,20 @@ class Player:
             self.play(line)
         raise DidNotEndError(f"{self._why()}\nIt went on through {DRAIN_LIMIT} steps.")
 
+    def check_cancelled(self, limit: timedelta) -> None:
+        """Raise DidNotEndError if the orchestration let more than `limit` pass after it was cancelled."""
+        if self.cancelled_at is None:
+            return
+        took = timedelta(microseconds=(self.pair.now - self.cancelled_at) // 1000)
+        if took > limit:
+            raise DidNotEndError(
+                f"orchestration {self.name!r} was cancelled and ended only {took} later, with activities answered at"
+                f" once; expected at most {limit}. Do not shield or catch the cancellation of waits; shield the calls"
+                " that must not be torn apart. Where it may take so long, give cancels_within=."
+            )
+
     def _why(self) -> str:
-        life = self.pair.life(ROOT)
-        waits = [
-            f"it waits for external event {timer.origin.value!r}"
-            for timer in life.timers.values()
-            if timer.fire_at >= clock.FOREVER and timer.origin is not None and timer.origin.value
-        ]
+        waits = [f"it waits for external event {name!r}" for name in self.pair.awaited(ROOT)]
         return f"orchestration {self.name!r} has not ended: {', '.join(waits) or 'it is still going on'}."
 
     def close(self) -> None:
@@ -277,7 +307,11 @@ def _complete(player: Player, rest: str) -> None:
 def _fail(player: Player, rest: str) -> None:
     instance_id, number, what = _target(rest)
     kind, _, message = what.partition(" ")
-    player.answer(player.task(instance_id, number), None, FailureDetails(kind or "InjectedError", message))
+    task = player.task(instance_id, number)
+    if player.tells_injected:
+        natural = player.value_of(task)[1]
+        player.injected |= natural is None or natural.error_type != kind
+    player.answer(task, None, FailureDetails(kind or "InjectedError", message))
 
 
 def _duplicate(player: Player, rest: str) -> None:
@@ -297,6 +331,8 @@ def _early(player: Player, rest: str) -> None:
         if task.id == number:
             call = player.call_of(task)
             call.done, call.result = True, _converter.decode(player.worker._converter, payload or None)
+            player.answers.append((task, payload or None, None))
+            player.carry_out(task)
             event = answer_event(task, player.pair.now, result=payload or None)
             player._turn(instance_id, first=[event])
             return
@@ -340,6 +376,11 @@ def _resume(player: Player, rest: str) -> None:
     player.pair.send(ROOT, ev.ExecutionResumed(-1, player.pair.now))
 
 
+def _cancel(player: Player, rest: str) -> None:
+    player._is_cancelled = True
+    player.pair.send(ROOT, ev.EventRaised(-1, player.pair.now, CANCEL_EVENT, rest or None))
+
+
 def _terminate(player: Player, rest: str) -> None:
     player.pair.send(ROOT, ev.ExecutionTerminated(-1, player.pair.now, rest or None))
 
@@ -365,6 +406,7 @@ _VERBS: dict[str, Callable[[Player, str], None]] = {
     "raise": _raise,
     "suspend": _suspend,
     "resume": _resume,
+    "cancel": _cancel,
     "terminate": _terminate,
 }
 

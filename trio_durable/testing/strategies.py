@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from trio_durable._worker.serve import Worker
+from trio_durable.testing.exploring import FAULTS, Explorer
 from trio_durable.testing.histories import History
-from trio_durable.testing.properties import FAULTS, Explorer
 from trio_durable.testing.script import Player, make_worker, payload_of
 
 __all__ = ["crash_points", "faults", "histories", "interleavings", "payloads"]
@@ -92,7 +92,7 @@ def histories(
     try:
         explorer = Explorer(player, draw, values=values, faults=faults, errors=["InjectedError"])
         raised = [f"raise {event} {payload_of(made, _drawn(draw, value))}".rstrip() for event, value in events]
-        explorer.run(payload_of(made, _drawn(draw, inputs)), raised, draw(st.integers(0, max_steps)))
+        explorer.run(payload_of(made, _drawn(draw, inputs)), raised, max_steps)
         return player.outcome().history
     finally:
         player.close()

@@ -7,7 +7,8 @@
 The folder is the ini option `durable_histories` (default `tests/histories`), or the argument of the marker
 `@pytest.mark.durable_histories(folder)`.
 
-The kit itself is imported by the fixtures, so that a session that uses none of them does not pay for it.
+It is a package of its own, and imports the kit in the fixtures only: pytest loads it in every session of an environment
+that has trio_durable installed, and a session that uses none of this must not pay for the rest.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from trio_durable._worker.serve import Worker
-    from trio_durable.testing.environment import TestEnvironment
-    from trio_durable.testing.histories import History
+    from trio_durable import Worker
+    from trio_durable.testing import History, TestEnvironment
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,7 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def durable_history(request: pytest.FixtureRequest) -> History:
     """One recorded history of the folder."""
-    from trio_durable.testing.histories import load_history
+    from trio_durable.testing import load_history
 
     path: Path = request.param
     return load_history(path)
@@ -56,7 +56,7 @@ def durable_history(request: pytest.FixtureRequest) -> History:
 @pytest.fixture
 def durable_worker() -> Worker:
     """A worker with nothing registered."""
-    from trio_durable._worker.serve import Worker
+    from trio_durable import Worker
 
     return Worker("nowhere")
 
@@ -64,7 +64,7 @@ def durable_worker() -> Worker:
 @pytest.fixture
 async def durable_environment(durable_worker: Worker) -> AsyncIterator[TestEnvironment]:
     """A test environment with `durable_worker`."""
-    from trio_durable.testing.environment import open_test_environment
+    from trio_durable.testing import open_test_environment
 
     async with open_test_environment(durable_worker) as environment:
         yield environment
