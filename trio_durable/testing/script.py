@@ -103,6 +103,8 @@ class Player:
         self.answers: list[tuple[OpenTask, str | None, FailureDetails | None]] = []
         #: whether an activity was made to fail that would not have failed by itself
         self.injected = False
+        #: how many lines were played when the plainest order began
+        self.drained_from = 0
         #: whether to find that out from the lines of a script, by asking the activity
         self.tells_injected = False
         #: when the orchestration learned that it is cancelled, in nanoseconds
@@ -247,6 +249,7 @@ class Player:
     def drain(self, events: Sequence[str] = ()) -> None:
         """Let everything happen in the plainest order until the orchestration has ended."""
         waiting = list(events)
+        self.drained_from = len(self.lines)
         for _ in range(DRAIN_LIMIT):
             if self.ended:
                 return
