@@ -1,4 +1,4 @@
-"""The table of cases in `docs/sandbox-cases.md`: `python -m tests.sandbox.table [--check | --measure]`.
+"""The table of cases in `docs/sandbox-cases.md`: `python -m tests.sandbox.table [--check | --measure | --measure-new]`.
 
 It is made from the annotations in `cases/` and from `temporal.json`, what Temporal's sandbox did with the same cases.
 `--measure` runs that again, in two processes that differ in hash seed, time zone, environment, folder and clock
@@ -73,8 +73,8 @@ def verdict(api: str, worlds: list[list[dict[str, Any]]]) -> str:
     return "works" if worlds[0] == worlds[1] else "differs from host to host"
 
 
-def measure() -> None:
-    """Run the cases in Temporal's sandbox, in two processes."""
+def measure(wanted: list[str], known: dict[str, str]) -> None:
+    """Run cases in Temporal's sandbox, in two processes; `known` is what others did."""
     sys.path.insert(0, str(ROOT))
     from tests.peers import python
 
@@ -85,7 +85,7 @@ def measure() -> None:
             environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_"))} | world
             output = Path(folder, "outcomes.json")
             subprocess.run(
-                [str(interpreter), str(HERE / "temporal_cases.py"), str(output)],
+                [str(interpreter), str(HERE / "temporal_cases.py"), str(output), *wanted],
                 env=environment, cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, timeout=600,
             )  # fmt: skip
@@ -94,7 +94,10 @@ def measure() -> None:
         [str(interpreter), "-c", "import sys, importlib.metadata as m; print(m.version('temporalio'), "
          "'%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
-    results = {case: verdict(api, [world[case] for world in made]) for case, (_, api, _) in collect().items()}
+    results = {
+        case: verdict(api, [world[case] for world in made]) if case in wanted else known[case]
+        for case, (_, api, _) in collect().items()
+    }
     text = json.dumps({"temporalio": versions[0], "python": versions[1], "cases": results}, indent=0)
     MEASURED.write_text(text + "\n")
 
@@ -144,7 +147,10 @@ def _summary(names: list[str], theirs: dict[str, str]) -> str:
 
 def main() -> int:
     if "--measure" in sys.argv:
-        measure()
+        measure(list(collect()), {})
+    if "--measure-new" in sys.argv:
+        known = json.loads(MEASURED.read_text())["cases"]
+        measure([case for case in collect() if known.get(case, "not run") == "not run"], known)
     if "--check" in sys.argv:
         same = PAGE.exists() and PAGE.read_text() == page()
         print(f"{PAGE.name} is {'current' if same else 'out of date: run python -m tests.sandbox.table'}")

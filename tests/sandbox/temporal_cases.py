@@ -1,4 +1,4 @@
-"""Runs every case in Temporal's sandbox: `python temporal_cases.py <output.json>`, in the peer's environment.
+"""Runs every case in Temporal's sandbox: `python temporal_cases.py <output.json> [case ...]`, in the peer's environment.
 
 Each case becomes a workflow of its own module, which holds what the case needs of its file and nothing else: one line
 that Temporal refuses at import must not count against all cases of the file. Each runs three times (two of them under
@@ -172,7 +172,10 @@ def main() -> None:
 
     del pydantic, temporalio, tests_temporal
     results = {}
+    wanted = set(sys.argv[2:])
     for number, (case, source) in enumerate(slices()):
+        if wanted and case not in wanted:
+            continue
         own, name = Path(folder, str(number)), case.partition(".")[0]
         own.mkdir()
         own.joinpath(f"{name}.py").write_text(source)
