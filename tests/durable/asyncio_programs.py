@@ -740,3 +740,20 @@ async def a_group_that_fails_cancels_who_waits_for_the_failure(asyncio: Any, log
                     raise
         except* KeyError as group:
             log(group)
+
+
+@program
+async def condition_wakes_in_order(asyncio: Any, log: Log) -> Any:
+    condition = asyncio.Condition()
+
+    async def waiter(number: int) -> None:
+        async with condition:
+            await condition.wait()
+            log(number)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(4):
+            group.create_task(waiter(number))
+        await asyncio.sleep(1)
+        async with condition:
+            condition.notify_all()

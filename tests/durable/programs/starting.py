@@ -199,3 +199,29 @@ async def start_puts_open_scopes_under_the_nursery(trio: Any, log: Log) -> Any:
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
     return trio.current_time()
+
+
+@program
+async def start_moves_a_waiting_child_into_a_cancelled_nursery(trio: Any, log: Log) -> Any:
+    statuses = []
+
+    async def child(task_status: Any) -> None:
+        statuses.append(task_status)
+        try:
+            await trio.sleep(9)
+        finally:
+            log("child", trio.current_time())
+
+    async with trio.open_nursery() as outer, trio.open_nursery() as nursery:
+
+        async def elsewhere() -> None:
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+            await trio.sleep(1)
+            statuses[0].started()
+
+        outer.start_soon(elsewhere)
+        with trio.CancelScope(shield=True):
+            await nursery.start(child)
+        log("started", trio.current_time())
+    return trio.current_time()
