@@ -159,3 +159,21 @@ def test_a_task_that_is_started_in_a_cancelled_scope_is_cancelled():
     script.start()
     assert log == [("explicit", "the task was started in a cancelled scope")]
     assert script.completion.result == "task 'job' was cancelled, as the wait for it was"
+
+
+def test_interest_may_be_lost_and_found_again_and_again():
+    async def main(replay):
+        first = replay.wait_for_event("go", identity)
+        for _ in range(3):
+            with trio.move_on_after(1):
+                await first
+        second = replay.wait_for_event("go", identity)
+        return f"{await second} {first.is_complete}"
+
+    script = TrioScript(main)
+    script.start()
+    for _ in range(3):
+        timers = [event.event_id for event in script.history if isinstance(event, ev.TimerCreated)]
+        script.turn(script.fired(timers[-1]))
+    script.turn(script.raised("go", "it"))
+    assert script.completion.result == "it False"

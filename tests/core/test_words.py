@@ -419,3 +419,57 @@ def test_where_a_task_stands_is_told_from_its_coroutine_inwards():
     names, lines = durably(program)
     assert names == ["outer", "inner", "__await__"]
     assert lines == [1, 1, 1]
+
+
+def test_a_limiter_forgets_who_no_longer_waits():
+    async def program(log):
+        limiter = trio.CapacityLimiter(0)
+        with trio.move_on_after(1):
+            await limiter.acquire_on_behalf_of("a")
+        log(dict(limiter._pending))
+
+    assert durably(program) == [{}]
+
+
+def test_scopes_that_are_left_in_the_wrong_order_say_which():
+    async def program(log):
+        outer, inner = trio.CancelScope(), trio.CancelScope()
+        cause = KeyError("k")
+        outer.__enter__()
+        inner.__enter__()
+        try:
+            outer.__exit__(KeyError, cause, None)
+        except RuntimeError as error:
+            log(str(error).partition("\n")[0])
+            log(error.__context__ is cause)
+        try:
+            inner.__exit__(None, None, None)
+        except RuntimeError as error:
+            log(str(error).partition("\n")[0])
+        try:
+            outer.__exit__(None, None, None)
+        except RuntimeError as error:
+            log(str(error).partition("\n")[0])
+
+        async def leaves(scope):
+            try:
+                scope.__exit__(None, None, None)
+            except RuntimeError as error:
+                log(str(error).partition("\n")[0])
+
+        with trio.CancelScope() as scope:
+            pass
+        async with trio.open_nursery() as nursery:
+            with trio.CancelScope() as scope:
+                nursery.start_soon(leaves, scope)
+                await trio.sleep(1)
+
+    first, context, *rest = durably(program)
+    assert first.startswith("Cancel scope stack corrupted: attempted to exit <trio.CancelScope, active> in <Task")
+    assert first.endswith("that's still within its child <trio.CancelScope, active>")
+    assert context is True
+    again, unrelated = rest[-2:]
+    assert again == (
+        "Cancel scope stack corrupted: attempted to exit <trio.CancelScope, exited> which had already been exited"
+    )
+    assert unrelated.startswith("Cancel scope stack corrupted: attempted to exit <trio.CancelScope, active> from unrel")

@@ -3,6 +3,7 @@
     make mutants                               every module, from nothing
     make mutants ARGS="replay ledger"          these modules
     make mutants ARGS="--keep replay"          only what is not killed yet, and functions that changed
+    make mutants ARGS="--untried"              only what no run has come to yet
     make mutants ARGS="--report"               the table and the survivors of the last run
 
 The breaking is mutmut's.  It works on a copy of the working tree, build/mutants/copy, which is imported through a
@@ -103,17 +104,17 @@ def killed(verdict: int | None) -> bool:
     return verdict not in NO_VERDICT + SURVIVED + NO_TEST
 
 
-def run(modules: list[str], *, keep: bool, children: int, quick: float) -> None:
-    if not keep:
+def run(modules: list[str], *, keep: bool, untried: bool, children: int, quick: float) -> None:
+    if not keep and not untried:
         shutil.rmtree(WORK, ignore_errors=True)
     COPY.mkdir(parents=True, exist_ok=True)
     copy_tree()
     environment = {**os.environ, "PYTHONPATH": str(link_path()), "MUTANTS_QUICK": str(quick)}
     names: list[str] = []
-    if modules != modules_of_core() or keep:
+    if modules != modules_of_core() or keep or untried:
         for module in modules:
             known = verdicts(module)
-            names += [name for name, verdict in known.items() if not killed(verdict)]
+            names += [name for name, verdict in known.items() if verdict is None or (keep and not killed(verdict))]
             names += [] if known else [f"{prefix(module)}.*"]
     command = [sys.executable, "-P", str(RUNNER), "run", f"--max-children={children}", *names]
     subprocess.run(command, cwd=COPY, env=environment, check=True)
@@ -216,6 +217,7 @@ def main() -> int:
     parser.add_argument(
         "--quick", type=float, default=math.inf, metavar="SECONDS", help="of each mutant's tests only the fastest"
     )
+    parser.add_argument("--untried", action="store_true", help="keep what is known: only what has no verdict is tried")
     parser.add_argument("--report", action="store_true", help="try nothing, tell of the last run")
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1, help="mutants at a time (one per core)")
     options = parser.parse_args()
@@ -225,7 +227,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no such module of _core: {', '.join(sorted(unknown))}; there are {', '.join(everything)}")
     if not options.report:
-        run(modules, keep=options.keep, children=options.children, quick=options.quick)
+        run(modules, keep=options.keep, untried=options.untried, children=options.children, quick=options.quick)
     return report(modules)
 
 

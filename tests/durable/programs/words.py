@@ -413,3 +413,96 @@ async def a_limiter_that_shrinks_gives_nothing(trio: Any, log: Log) -> None:
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
     log(limiter.borrowed_tokens, limiter.statistics().tasks_waiting, list(limiter.statistics().borrowers))
+
+
+def chain(error: BaseException | None) -> list[str]:
+    """An error and what it names as its context, member by member."""
+    if error is None:
+        return []
+    members = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return [
+        f"{type(error).__name__}({', '.join(str(chain(member)) for member in members) or error})",
+        *chain(error.__context__),
+    ]
+
+
+@program
+async def errors_keep_their_contexts(trio: Any, log: Log) -> None:
+    async def fails() -> None:
+        try:
+            raise KeyError("of the child")
+        except KeyError:
+            raise ValueError("child")  # noqa: B904 -- the context is the point
+
+    async def in_nursery(strict: bool) -> None:
+        async with trio.open_nursery(strict_exception_groups=strict) as nursery:
+            nursery.start_soon(fails)
+
+    async def in_body(strict: bool) -> None:
+        async with trio.open_nursery(strict_exception_groups=strict):
+            await fails()
+
+    async def in_cancelled_scope(strict: bool) -> None:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery(strict_exception_groups=strict) as nursery:
+                nursery.start_soon(fails)
+                nursery.start_soon(trio.sleep_forever)
+                await trio.sleep(1)
+                scope.cancel()
+
+    for function in (in_nursery, in_body, in_cancelled_scope):
+        for strict in (True, False):
+            try:
+                try:
+                    raise IndexError("outside")
+                except IndexError:
+                    await function(strict)
+            except Exception as error:
+                log(chain(error))
+
+
+@program
+async def the_nearest_deadline_counts(trio: Any, log: Log) -> None:
+    begin = trio.current_time()
+    for deadlines in ((3, 2, 1), (1, 2, 3), (2, 1, 3)):
+        first, second, third = (trio.move_on_at(begin + each) for each in deadlines)
+        with first, second, third:
+            log(trio.current_effective_deadline() - begin)
+            second.shield = True
+            log(trio.current_effective_deadline() - begin)
+            first.cancel()
+            log(trio.current_effective_deadline() - begin)
+            second.shield = False
+            log(trio.current_effective_deadline())
+    for scope in (trio.move_on_at(5), trio.move_on_at(5, shield=True), trio.move_on_after(5, shield=True)):
+        log(scope.shield)
+
+
+@program
+async def a_token_is_borrowed_by_the_task_that_asks(trio: Any, log: Log) -> None:
+    limiter = trio.CapacityLimiter(2)
+    limiter.acquire_nowait()
+    log(list(limiter.statistics().borrowers) == [trio.lowlevel.current_task()])
+    limiter.release()
+    async with limiter:
+        log(list(limiter.statistics().borrowers) == [trio.lowlevel.current_task()])
+    log(limiter.borrowed_tokens)
+
+
+@program
+async def a_scope_left_before_its_nursery_cancels_nobody(trio: Any, log: Log) -> None:
+    async def waits() -> None:
+        await trio.sleep(100)
+        log("slept")
+
+    scope, manager = trio.CancelScope(), trio.open_nursery()
+    scope.__enter__()
+    nursery = await manager.__aenter__()
+    nursery.start_soon(waits)
+    await trio.sleep(1)
+    for leave in (scope.__exit__, manager.__aexit__):
+        try:
+            left = leave(None, None, None)
+            log(left if isinstance(left, bool) else await left)
+        except RuntimeError as error:
+            log(str(error)[:40])
