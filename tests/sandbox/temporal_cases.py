@@ -1,4 +1,4 @@
-"""Runs every case in Temporal's sandbox: `python temporal_cases.py <output.json> [case ...]`, in the peer's environment.
+"""Runs cases in Temporal's sandbox: `python temporal_cases.py <output.json> [case ...]`, in the peer's environment.
 
 Each case becomes a workflow of its own module, which holds what the case needs of its file and nothing else: one line
 that Temporal refuses at import must not count against all cases of the file. Each runs three times (two of them under
