@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from tests.endtoend.conftest import Stage, open_stage
 from tests.interop import go
 from trio_durable import Client, OrchestrationState, OrchestrationStatus
+from trio_durable.testing import Stage, open_stage
 
 _numbers = itertools.count(1)
 

@@ -10,7 +10,6 @@ import pytest
 import trio
 
 from tests.core.conftest import SECOND, Script, identity
-from tests.endtoend.conftest import open_stage
 from tests.seed_defects import flows
 from trio_durable import Client, OrchestrationStatus, RetryPolicy, TaskFailedError, Worker
 from trio_durable._core import events as ev
@@ -18,6 +17,7 @@ from trio_durable._core.actions import CreateTimer, ScheduleTask
 from trio_durable._durable.context import OrchestrationContext
 from trio_durable._wire.requests import Turn
 from trio_durable.sidecar import open_sidecar
+from trio_durable.testing import open_stage
 
 EVERYTHING = {"orchestrators": flows.ORCHESTRATORS, "activities": flows.ACTIVITIES}
 

@@ -1,6 +1,7 @@
 """The testing kit: prove an orchestration before it ships.
 
     environment     `open_test_environment`: run orchestrations in virtual time, with real or fake activities
+    stage           `open_stage`: a real sidecar, client and workers in one Trio run
     histories       `load_history`, `replay_history`: does today's code agree with what happened?
     properties      `replays`, `play`, `strategies`: property tests over orders, failures and crashes (Hypothesis)
     static          `check_paths`, `check_source`: what is not deterministic, found without running it
@@ -25,6 +26,7 @@ from trio_durable.testing.histories import History, HistoryFormatError, fetch_hi
 from trio_durable.testing.ordering import OrderError
 from trio_durable.testing.pair import NeverAwaitedError, ReplayDisagreementError, TurnTooLongError
 from trio_durable.testing.script import DidNotEndError, Outcome, ScriptError, play
+from trio_durable.testing.stage import Stage, open_stage
 
 if TYPE_CHECKING:
     from trio_durable.testing import strategies
@@ -43,6 +45,7 @@ __all__ = [
     "Outcome",
     "ReplayDisagreementError",
     "ScriptError",
+    "Stage",
     "StuckError",
     "TestEnvironment",
     "TurnTooLongError",
@@ -53,6 +56,7 @@ __all__ = [
     "check_store",
     "fetch_history",
     "load_history",
+    "open_stage",
     "open_test_environment",
     "play",
     "render_findings",
