@@ -187,3 +187,98 @@ def test_a_terminate_while_something_is_asked_for_takes_the_next_id(script):
     s.start()
     s.turn(ev.ExecutionTerminated(-1, s.now, '"why"'))
     assert s.completion == CompleteOrchestration(2, Status.TERMINATED, '"why"')
+
+
+def failing(script, *, retry=None, by_child=False, failures=1, details=("ValueError", "no")):
+    """The words of the failure, and the script, once every attempt has failed."""
+
+    async def main(replay):
+        call = replay.call_child if by_child else replay.call_activity
+        await call("a", None, identity, retry=retry)
+
+    s = script(main)
+    s.start()
+    number = 1
+    for attempt in range(failures):
+        if attempt:
+            s.turn(s.fired(number - 1))
+        failure = None if details is None else ev.FailureDetails(*details)
+        s.turn((ev.ChildFailed if by_child else ev.TaskFailed)(-1, s.now, number, failure))
+        number += 2
+    return s.completion.failure.error_message, s
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "activity 'a' failed: ValueError: no"),
+        ({"details": ("", "no")}, "activity 'a' failed: no"),
+        ({"retry": TWICE, "failures": 2}, "activity 'a' failed after 2 attempts: ValueError: no"),
+        ({"by_child": True, "details": None}, "child orchestration 'a' failed: child orchestration 'a' was terminated"),
+    ],
+)
+def test_the_words_of_a_failure(script, options, words):
+    message, s = failing(script, **options)
+    assert message == words
+    if options.get("details", 1) is None:
+        assert s.completion.failure.inner.error_type == ""
+
+
+def test_the_time_for_attempts_counts_from_the_first_one(script):
+    patient = RetryPolicy(
+        first_retry_interval=timedelta(seconds=10), max_number_of_attempts=9, retry_timeout=timedelta(seconds=12)
+    )
+    # The second attempt fails 11 s after the first one began, which is in time; the third one 21 s after it.
+    assert failing(script, retry=patient, failures=3)[0] == "activity 'a' failed after 3 attempts: ValueError: no"
+
+
+def test_jitter_is_drawn_from_the_instance_and_the_call(script):
+    policy = RetryPolicy(first_retry_interval=timedelta(seconds=10), max_number_of_attempts=2, jitter=1.0)
+
+    async def main(replay):
+        await replay.call_activity("a", None, identity, retry=policy)
+
+    s = script(main)
+    (asked,) = s.start().actions
+    (timer,) = s.turn(s.failed(1)).actions
+    key = f"i|{asked.task_execution_id}"
+    assert timer.fire_at - s.now == policy.delay(1, ev.FailureDetails("E", "m"), s.now, s.now, key=key)
+
+
+def test_a_wait_that_ends_too_early_says_how_long_it_was(script):
+    async def main(replay):
+        try:
+            await replay.wait_for_event("Go", identity, timeout=1_500_000_000)
+        except TimeoutError as error:
+            return str(error)
+
+    s = script(main)
+    s.start()
+    s.turn(s.fired(1), seconds=2)
+    assert s.completion.result == "no external event 'Go' arrived in time (waited 1.5 s)"
+
+
+def test_a_wait_of_one_nanosecond_is_a_wait(script):
+    (action,), _ = asked(script, lambda r: r.wait_for_event("go", identity, timeout=1))
+    assert action.fire_at == 1_001 * SECOND + 1
+
+
+def test_futures_hash_by_the_order_in_which_they_were_made(script):
+    _, numbers = asked(script, lambda r: [hash(r.future(name)) for name in "abc"])
+    assert numbers == sorted(set(numbers))
+
+
+def test_what_decoding_raises_fails_the_call(script):
+    def decode(payload):
+        raise KeyError(payload)
+
+    async def main(replay):
+        try:
+            await replay.call_activity("a", None, decode)
+        except KeyError as error:
+            return repr(error)
+
+    s = script(main)
+    s.start()
+    s.turn(s.done(1, "[1]"))
+    assert s.completion.result == "KeyError('[1]')"

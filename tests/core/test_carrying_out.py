@@ -95,3 +95,20 @@ def test_what_is_asked_for_again_under_its_name_is_dropped_and_anything_else_end
         "recorded. Expected: a new id for each new action. Check the orchestrator for non-deterministic code or a "
         "change that needs a new version."
     )
+
+
+def test_a_terminate_may_reach_the_children():
+    for recurse in (True, False):
+        instance, _ = turn_of(ac.CreateChild(1, "c", "kid"), ac.CreateChild(2, "c"))
+        terminate = ev.ExecutionTerminated(-1, NOW, '"why"', recurse)
+        plan = instance.begin([terminate], now=NOW + 6)
+        outcome = instance.complete(plan, [], now=NOW + 7, new_id=lambda: "new")
+        assert instance.completed == ev.ExecutionCompleted(-1, NOW + 7, Status.TERMINATED, '"why"')
+        told = [(message.to, message.event) for message in outcome.messages]
+        also = ev.ExecutionTerminated(-1, NOW + 7, '"why"', True)
+        assert told == ([("kid", also), ("i:0002", also)] if recurse else [])
+
+
+def test_an_instance_before_its_first_turn():
+    instance = Instance("i")
+    assert (instance.custom_status, instance.continued, instance.completed) == (None, False, None)

@@ -177,3 +177,32 @@ def test_interest_may_be_lost_and_found_again_and_again():
         script.turn(script.fired(timers[-1]))
     script.turn(script.raised("go", "it"))
     assert script.completion.result == "it False"
+
+
+def test_code_outside_of_every_task_that_raises_ends_the_instance():
+    async def main(replay):
+        def abort(_):
+            raise KeyError("from the abort function")
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    script = TrioScript(main)
+    script.start()
+    script.turn(script.raised(CANCEL_EVENT))
+    assert script.completion.status is Status.FAILED
+    assert script.completion.failure.error_message == "'from the abort function'"
+
+
+def test_a_deadline_that_is_now_cancels_at_once_and_says_so():
+    log = []
+
+    async def main(replay):
+        with trio.move_on_at(trio.current_time()) as scope:
+            assert scope.cancel_called
+            await says_why(log)
+        return str(scope.cancelled_caught)
+
+    script = TrioScript(main)
+    script.start()
+    assert log == [("deadline", None)]
+    assert script.completion.result == "True"

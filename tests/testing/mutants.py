@@ -34,6 +34,9 @@ LIST = Path(__file__).with_name("mutants_survivors.toml")
 RUNNER = Path(__file__).with_name("mutants_runner.py")
 WANTED = 0.90
 
+LINKED = (
+    "trio_durable", "trio_durable_pytest", "tests", "sandbox/trio_durable_sandbox", "proto/trio_durable_proto",
+)  # fmt: skip
 NO_VERDICT, SURVIVED, NO_TEST = (None,), (0,), (5, 33)
 
 Key = tuple[str, str, str]  # function, the line as it was, the line as the mutant has it
@@ -42,7 +45,7 @@ CONFIG = """
 [tool.mutmut]
 source_paths = ["trio_durable"]
 only_mutate = ["trio_durable/_core/*.py"]
-also_copy = ["sandbox", "proto", "docs", "examples", "README.md"]
+also_copy = ["trio_durable_pytest", "sandbox", "proto", "docs", "examples", "README.md"]
 pytest_add_cli_args_test_selection = [
     "tests/core", "tests/durable/test_batches.py", "tests/durable/test_cancel.py",
     "tests/durable/test_conformance.py", "tests/durable/test_deadlines.py", "tests/durable/test_equivalence.py",
@@ -84,7 +87,7 @@ def copy_tree() -> None:
 def link_path() -> Path:
     path = WORK / "path"
     path.mkdir(exist_ok=True)
-    for name in ("trio_durable", "tests", "sandbox/trio_durable_sandbox", "proto/trio_durable_proto"):
+    for name in LINKED:
         link = path / Path(name).name
         if not link.is_symlink():
             link.symlink_to(COPY / "mutants" / name)
