@@ -117,3 +117,9 @@ def test_answers_of_one_kind_do_not_answer_another():
     task, timer = ev.TaskScheduled(1, 1, "a"), ev.TimerCreated(1, 1, 5)
     outcome = again(turn(STARTED, timer, task, ev.TimerFired(-1, 5, 1)), 1)
     assert (outcome.tasks, outcome.timers) == ([task], [])
+
+
+def test_a_turn_that_no_event_woke_may_be_the_one():
+    scheduled = ev.TaskScheduled(1, 1, "a")
+    again_ = ev.OrchestratorStarted(-1, 2)
+    assert again([STARTED, ev.OrchestratorStarted(-1, 1), scheduled, again_], 1).tasks == [scheduled]

@@ -47,14 +47,15 @@ source_paths = ["trio_durable"]
 only_mutate = ["trio_durable/_core/*.py"]
 also_copy = ["trio_durable_pytest", "sandbox", "proto", "docs", "examples", "README.md"]
 pytest_add_cli_args_test_selection = [
-    "tests/core", "tests/durable/test_batches.py", "tests/durable/test_cancel.py",
+    "tests/core", "tests/durable/test_asyncio.py", "tests/durable/test_batches.py", "tests/durable/test_cancel.py",
     "tests/durable/test_conformance.py", "tests/durable/test_deadlines.py", "tests/durable/test_equivalence.py",
     "tests/durable/test_names.py", "tests/durable/test_structured.py", "tests/durable/test_waits.py",
     "tests/testing/test_found.py", "tests/testing/test_fuzz.py", "tests/testing/test_halves.py",
     "tests/testing/test_histories.py", "tests/authoring/test_core.py",
 ]
 pytest_add_cli_args = [
-    "-k", "not (changed_code_fails or await_frames or batching_changes or abandoned_gen or every_begin or recording)",
+    "-k",
+    "not (changed_code_fails or await_frames or batching_ch or crash_at or abandoned_gen or every_begin or recording)",
     "-p", "tests.testing.mutants_plugin", "--hypothesis-profile=mutants", "-p", "no:cacheprovider", "--timeout=0",
 ]
 use_git_change_detection = false
