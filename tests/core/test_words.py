@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
 from types import GenericAlias
 
@@ -473,3 +474,34 @@ def test_scopes_that_are_left_in_the_wrong_order_say_which():
         "Cancel scope stack corrupted: attempted to exit <trio.CancelScope, exited> which had already been exited"
     )
     assert unrelated.startswith("Cancel scope stack corrupted: attempted to exit <trio.CancelScope, active> from unrel")
+
+
+class Job:
+    def __init__(self, log=None):
+        self.log = log
+
+    def __call__(self):
+        if self.log is None:
+            return (number for number in range(1))
+        return self.run()
+
+    async def run(self):
+        self.log(trio.lowlevel.current_task().name)
+
+
+def test_what_has_no_name_is_named_by_its_class():
+    async def program(log):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Job(log))
+            nursery.start_soon(Job(log).run, name=partial(takes_nothing))
+            await trio.sleep(1)
+            try:
+                nursery.start_soon(Job())
+            except TypeError as error:
+                log(str(error))
+
+    assert durably(program) == [
+        "Job",
+        f"{__name__}.takes_nothing",
+        "Trio expected an async function, but 'Job' gave a generator. Define it with `async def`.",
+    ]
