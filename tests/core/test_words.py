@@ -505,3 +505,41 @@ def test_what_has_no_name_is_named_by_its_class():
         f"{__name__}.takes_nothing",
         "Trio expected an async function, but 'Job' gave a generator. Define it with `async def`.",
     ]
+
+
+def test_a_task_that_ends_inside_its_nursery_says_so_to_the_children():
+    async def program(log):
+        @caught(log)
+        async def waits():
+            await trio.sleep(100)
+
+        async def leaves():
+            nurseries.append(await trio.open_nursery().__aenter__())
+            nurseries[0].start_soon(waits)
+            await trio.sleep(1)
+            raise KeyError("k")
+
+        nurseries = []
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(leaves)
+        except* RuntimeError as group:
+            (error,) = group.exceptions
+            log(str(error).partition(" surrounding")[0])
+            log(repr(error.__context__))
+        await trio.sleep(1)
+        try:
+            nurseries[0].start_soon(waits)
+        except RuntimeError as error:
+            log(str(error))
+
+    lines = durably(program)
+    why = "Parent Task exited prematurely, abandoning this nursery without exiting it properly."
+    cancelled = next(line for line in lines if isinstance(line, tuple))
+    assert cancelled[:2] == ("nursery", why)
+    assert "leaves" in cancelled[2]
+    assert [line for line in lines if isinstance(line, str)] == [
+        "Nursery stack corrupted: Nursery",
+        "KeyError('k')",
+        "Nursery is closed to new arrivals",
+    ]
