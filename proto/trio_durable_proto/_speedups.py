@@ -203,6 +203,10 @@ _EXPECTED: dict[str, tuple[type, ...]] = {
 }
 
 
+#: How many characters of a text, which may be a whole payload, an error shows.
+_SHOWN = 60
+
+
 def explain(message: Any, error: Exception) -> str:
     """Where in `message` the value is that a writer failed on, and what was expected there. Slow."""
     if isinstance(error, RecursionError):
@@ -219,6 +223,9 @@ def _explain(message: Any, path: str) -> str | None:
         if field.proto_type == betterproto.TYPE_MAP:
             if not isinstance(value, dict) or not all(isinstance(x, str) for pair in value.items() for x in pair):
                 return f"{path}.{name}: expected a dict of str to str, got {value!r}"
+            for text in (each for pair in value.items() for each in pair):
+                if found := _no_utf8(text):
+                    return f"{path}.{name}: {found}"
             continue
         cls = meta.cls_by_field[name]
         expected = _EXPECTED.get(field.wraps or field.proto_type, (cls,))
@@ -233,12 +240,19 @@ def _explain(message: Any, path: str) -> str | None:
                 if found := _explain(item, here):
                     return found
             elif isinstance(item, str):
-                try:
-                    item.encode()
-                except UnicodeEncodeError:
-                    return f"{here}: {item!r} holds a lone surrogate and has no UTF-8"
+                if found := _no_utf8(item):
+                    return f"{here}: {found}"
             elif found := _out_of_range(field.wraps or field.proto_type, item):
                 return f"{here}: {found}"
+    return None
+
+
+def _no_utf8(text: str) -> str | None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        shown = text if len(text) <= _SHOWN else f"{text[max(error.start - _SHOWN, 0) : error.end]}..."
+        return f"{shown!r} holds a lone surrogate and has no UTF-8"
     return None
 
 

@@ -236,7 +236,12 @@ async def cleans_up(ctx, fails: bool):
 
 
 def cleans_up_generator(ctx, fails: bool):
+    def breaks():
+        raise RuntimeError("a broken cleanup")
+
     ctx.add_cleanup(lambda: ctx.call_activity(note, input="first added"))
+    ctx.add_cleanup(breaks)
+    ctx.add_cleanup(ctx.call_activity, note)
     ctx.add_cleanup(lambda: ctx.call_activity(note, input="last added"))
     try:
         if fails:

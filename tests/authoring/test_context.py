@@ -124,8 +124,11 @@ async def test_cleanups_run_after_a_failure_which_goes_on(road):
 async def test_cleanups_of_a_generator(road, fails):
     await road.open(*EVERYTHING)
     state = await road.end(flows.cleans_up_generator, fails)
-    assert flows.CALLS == ["last added", "first added"]
-    assert (state.runtime_status is OrchestrationStatus.FAILED) is fails
+    assert flows.CALLS == ["last added", None, "first added"]
+    assert state.runtime_status is OrchestrationStatus.FAILED
+    assert "RuntimeError: a broken cleanup" in state.failure_details.error_message
+    assert state.failure_details.is_caused_by(RuntimeError)
+    assert state.failure_details.is_caused_by(KeyError) is fails
 
 
 @pytest.mark.parametrize("flow", [flows.books, flows.books_generator])
@@ -289,3 +292,28 @@ async def _listening(road, instance_id):
             if state is not None and state.get_custom_status() == "listening":
                 return
             await trio.sleep(0.01)
+
+
+def misses_a_file(ctx):
+    raise FileNotFoundError(2, "no such file", b"caf\xe9".decode(errors="surrogateescape"))
+
+
+async def misses(ctx, where: str):
+    if where == "activity":
+        await ctx.call_activity("misses_a_file")
+    misses_a_file(ctx)
+
+
+def misses_generator(ctx, where: str):
+    if where == "activity":
+        yield ctx.call_activity("misses_a_file")
+    misses_a_file(ctx)
+
+
+@pytest.mark.parametrize("where", ["activity", "orchestration"])
+@pytest.mark.parametrize("flow", [misses, misses_generator])
+async def test_a_failure_that_names_a_file_whose_name_is_no_utf8(road, flow, where):
+    await road.open([flow], [misses_a_file])
+    state = await road.end(flow, where)
+    assert state.failure_details.is_caused_by(FileNotFoundError)
+    assert "'caf\\udce9'" in state.failure_details.error_message

@@ -68,3 +68,15 @@ def test_a_circle_of_causes_ends():
     assert chain(FailureDetails.from_exception(one)) == ["ValueError", "KeyError"]
     many = ExceptionGroup("", [ValueError(str(n)) for n in range(100)])
     assert len(chain(FailureDetails.from_exception(many))) == MAX_CAUSES
+
+
+def test_what_has_no_utf8_is_told_with_escapes():
+    """A file's name that is no UTF-8, as Python reads it, is in the message of many an OSError."""
+    error = FileNotFoundError(2, "No such file or directory", b"caf\xe9".decode(errors="surrogateescape"))
+    error.__cause__ = ValueError("\ud800")
+    details = FailureDetails.from_exception(error)
+    assert details.error_message == "[Errno 2] No such file or directory: 'caf\\udce9'"
+    assert details.inner is not None
+    for text in (details.stack_trace, details.inner.error_message, details.inner.stack_trace):
+        assert text is not None
+        assert text.encode().decode() == text

@@ -20,9 +20,10 @@ import trio_durable_proto as pb
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.events import SendRequest, listen
 from grpclib.exceptions import GRPCError
+from trio_durable_proto.codec import GrpcCodec
 
 from tests.rpc.kit import OURS, Service, eventually, serving, status_of, stream, unary
-from trio_durable._rpc import MemoryChannel, current_call, open_channel
+from trio_durable._rpc import EncodeError, MemoryChannel, current_call, open_channel
 
 KINDS = ["inline", "thread", "memory"]
 
@@ -34,7 +35,7 @@ def joined(request: pytest.FixtureRequest) -> Callable[..., AbstractAsyncContext
     @asynccontextmanager
     async def join(service: Any, **options: Any) -> Any:
         if request.param == "memory":
-            yield MemoryChannel([service], metadata=options.get("metadata"))
+            yield MemoryChannel([service], **options)
         else:
             async with (
                 serving(service) as port,
@@ -49,6 +50,21 @@ async def test_unary(joined: Any) -> None:
     async with joined(Service()) as channel:
         assert await unary(channel, OURS + "echo", b"hello") == b"hello"
         assert await unary(channel, OURS + "echo", b"") == b""
+
+
+async def test_what_has_no_bytes_is_not_sent(joined: Any) -> None:
+    class Codec(GrpcCodec):
+        def encode(self, message: Any, message_type: Any) -> bytes:
+            if message == "odd":
+                raise EncodeError("it is odd")
+            return bytes(super().encode(message, message_type))
+
+    service = Service()
+    async with joined(service, codec=Codec()) as channel:
+        with pytest.raises(EncodeError, match="it is odd"):
+            await unary(channel, OURS + "echo", "odd")  # type: ignore[arg-type]
+        assert await unary(channel, OURS + "echo", b"even") == b"even"
+    assert service.seen == []
 
 
 async def test_the_room_refuses_asyncio_loops() -> None:

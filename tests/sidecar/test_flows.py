@@ -14,7 +14,7 @@ from trio_durable._core import events as ev
 from trio_durable._core.clock import FOREVER
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
-from trio_durable._rpc import GRPCError, RpcStatus
+from trio_durable._rpc import EncodeError, GRPCError, RpcStatus
 from trio_durable._wire.requests import ActivityResult, Turn, TurnResult, turn_result_to_pb, work_from_pb
 from trio_durable.sidecar import open_sidecar
 from trio_durable.sidecar.engine import TERMINATE_GRACE
@@ -73,6 +73,37 @@ async def test_each_turn_begins_with_the_clock_and_the_first_holds_the_start(aut
     assert first.past == []
     assert isinstance(first.new[1], ev.ExecutionStarted)
     assert first.execution_id == first.new[1].execution_id
+
+
+@pytest.mark.parametrize(
+    ("method", "request_"),
+    [
+        ("start_instance", pb.CreateInstanceRequest(instance_id="b", name="waits", input="\ud800")),
+        ("start_instance", pb.CreateInstanceRequest(instance_id="b\ud800", name="waits")),
+        ("start_instance", pb.CreateInstanceRequest(instance_id="b", name="waits", tags={"a": "\ud800"})),
+        ("raise_event", pb.RaiseEventRequest(instance_id="a", name="e", input="\ud800")),
+        ("suspend_instance", pb.SuspendRequest(instance_id="a", reason="\ud800")),
+        ("terminate_instance", pb.TerminateRequest(instance_id="a", output="\ud800")),
+        ("rerun_workflow_from_event", pb.RerunWorkflowFromEventRequest("done", 1, "b", input="\ud800")),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+async def test_what_no_message_can_hold_changes_nothing(autojump_clock, bench, scripts, method, request_):
+    scripts["waits"] = lambda events: [
+        ends('"heard"') if any(isinstance(event, ev.EventRaised) for event in events) else ac.CreateTimer(1, FOREVER)
+    ]
+    await bench.client.start("chain", "done")
+    await bench.client.ended("done")
+    await bench.client.start("waits", "a")
+    await wait_all_tasks_blocked()
+    with pytest.raises(EncodeError, match="lone surrogate"):
+        await getattr(bench.client.stub, method)(request_)
+    with pytest.raises(GRPCError, match="no such instance"):
+        await bench.client.raise_event("b", "e")
+    assert (await bench.client.start("waits", "b")) == "b"
+    for instance_id in ("a", "b"):
+        await bench.client.raise_event(instance_id, "e")
+        assert (await bench.client.ended(instance_id)).output == '"heard"'
 
 
 async def test_falsy_payloads_survive(autojump_clock, bench, scripts):

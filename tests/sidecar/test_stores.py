@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
 
 import apsw
 import pytest
+import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trio_durable import abc
+from trio_durable import Client, Worker, abc
 from trio_durable._errors import SidecarError
-from trio_durable.sidecar import MemoryStore, SQLiteStore
+from trio_durable.sidecar import MemoryStore, SQLiteStore, open_sidecar
+from trio_durable.sidecar.stores.sqlite import SCHEMA_VERSION
+
+SCHEMA_1 = (Path(__file__).parent / "schema_1.sql").read_text()
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -74,6 +80,73 @@ def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path):
         store = SQLiteStore(tmp_path / "x.db")
         assert store.instance("a") == abc.StoredInstance("a", None, True, b"\1", None)
         store.close()
+
+
+@pytest.mark.parametrize("stopped_after", range(1, 7))
+def test_bringing_a_file_up_to_date_may_be_interrupted_anywhere(tmp_path, monkeypatch, stopped_after):
+    path = tmp_path / "x.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(SCHEMA_1)
+    count = 0
+
+    class Stops(apsw.Connection):
+        def execute(self, *arguments, **options):
+            nonlocal count
+            count += 1
+            if count > stopped_after:
+                raise KeyboardInterrupt
+            return super().execute(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(apsw, "Connection", Stops)
+        with pytest.raises(KeyboardInterrupt):
+            SQLiteStore(path)
+    with closing(SQLiteStore(path)) as store:
+        assert store.instance("child").parent_id == "parent"
+        assert store.recover().instances[0].handed_down is None
+
+
+async def test_a_file_of_the_first_schema_goes_on_where_it_stopped(tmp_path):
+    path = tmp_path / "x.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(SCHEMA_1)
+
+    async def flow(ctx, n: int):
+        first = await ctx.call_activity("add", input=n)
+        child = ctx.call_child_orchestrator("waits", instance_id="child")
+        second = ctx.call_activity("slow", input=first)
+        deadline = ctx.create_timer(timedelta(seconds=1))
+        return [await second, await child, await ctx.wait_for_external_event("word"), await deadline]
+
+    async def waits(ctx):
+        return await ctx.wait_for_external_event("go")
+
+    def slow(ctx, n: int):
+        return n + 10
+
+    async with open_sidecar(path) as sidecar, trio.open_nursery() as nursery, Client(sidecar.channel()) as client:
+        worker = Worker(sidecar.channel(), sandbox="off")
+        worker.add_orchestrator(flow)
+        worker.add_orchestrator(waits)
+        worker.add_activity(slow)
+        await nursery.start(worker.serve)
+        assert (await client.get_orchestration_state("done")).get_output() == "went"
+        await client.raise_orchestration_event("child", "go", data="child's")
+        state = await client.wait_for_orchestration_completion("parent", timeout=20)
+        assert state.get_output() == [12, "child's", "kept", None]
+        nursery.cancel_scope.cancel()
+
+
+def test_a_file_of_a_later_schema_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "x.db"
+    SQLiteStore(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    said = f"schema {SCHEMA_VERSION + 1}; this version reads schema {SCHEMA_VERSION},.*Use the version that wrote it"
+    with pytest.raises(SidecarError, match=said):
+        SQLiteStore(path)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,)
 
 
 def test_a_turn(store):

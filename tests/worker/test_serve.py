@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from trio_durable import NonRetryableError, Worker
+from trio_durable import JsonConverter, NonRetryableError, Worker
 from trio_durable._core import events as ev
 from trio_durable._rpc import GRPCError, RpcStatus
 from trio_durable._wire.requests import activity_result_from_pb, turn_result_from_pb
@@ -182,6 +182,27 @@ async def test_too_large_an_answer_fails_the_work_instead_of_looping(nursery, hu
         hub.start("call_double", "1")
         (action,) = (await next_turn(hub)).actions
         assert (action.id, action.status) == (-1, ev.Status.FAILED)
+
+
+class Odd(JsonConverter):
+    """Writes what no message can hold."""
+
+    def to_json(self, value):
+        return "\ud800" if value == 2 else super().to_json(value)
+
+
+async def test_an_answer_that_no_message_can_hold_fails_the_work_and_not_the_worker(nursery, hub, channel):
+    async with serving(nursery, channel, orchestrators=[call_double], activities=[double], converter=Odd()):
+        hub.activity("double", "1")
+        failure = (await next_result(hub)).failure
+        assert (failure.error_type, failure.non_retriable) == ("trio_durable.PayloadError", True)
+        assert failure.error_message.startswith("the answer to activity 'double' of instance")
+        assert "ActivityResponse.result: '\\ud800' holds a lone surrogate" in failure.error_message
+        hub.start("call_double", "2")
+        (action,) = (await next_turn(hub)).actions
+        assert (action.id, action.status, action.failure.error_type) == (-1, ev.Status.FAILED, failure.error_type)
+        hub.activity("double", "3", task_id=3)
+        assert (await next_result(hub)).result == "6"
 
 
 async def test_an_answer_that_stays_too_large_does_not_end_the_worker(nursery, hub, channel, caplog):

@@ -60,8 +60,10 @@ class FailureDetails:
             chain.append(
                 cls(
                     error_type=type_name(link),
-                    error_message=_message(link),
-                    stack_trace="".join(traceback.format_exception(type(link), link, link.__traceback__, chain=False)),
+                    error_message=_writable(_message(link)),
+                    stack_trace=_writable(
+                        "".join(traceback.format_exception(type(link), link, link.__traceback__, chain=False))
+                    ),
                     non_retriable=(non_retriable or _forbids_retries(error)) if link is error else False,
                 )
             )
@@ -101,6 +103,11 @@ def _message(error: BaseException) -> str:
         return str(error)
     held = [f"{type_name(each)}: {_message(each)}" for each in error.exceptions[:MAX_CAUSES]]
     return f"{error}: {'; '.join(held)}"
+
+
+def _writable(text: str) -> str:
+    """`text` with what UTF-8 has no word for, such as the odd bytes of a file's name, as escapes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _forbids_retries(error: BaseException) -> bool:

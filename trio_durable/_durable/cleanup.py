@@ -40,7 +40,8 @@ class Cleanup(Together, Identity):
     def run_cleanups(self) -> DurableFuture[None]:
         """Run the cleanups now; for generators, which have no `async with`: `yield ctx.run_cleanups()`.
 
-        Fails with an ExceptionGroup of what they raised.  The wait for it is not cancelled.
+        Fails with an ExceptionGroup of what they raised; in a `finally` clause, that takes the place of what the body
+        raised, which stays its cause.  The wait for it is not cancelled.
         """
         return self._start(self._clean_and_raise(), "cleanups")
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, overload
 
 from trio_durable._core import clock
-from trio_durable._core.envelope import seal
+from trio_durable._core.envelope import checked, seal
 from trio_durable._core.events import PropagationScope, Router
 from trio_durable._core.futures import DurableFuture
 from trio_durable._core.replay import Replay
@@ -289,7 +289,7 @@ class OrchestrationContext(Cleanup, Travel, Together, Values):
             instance_id=instance_id or "",
             version=version,
             scheduled_start=begin,
-            tags=dict(tags or {}),
+            tags=checked(tags or {}, "tags"),
             trace=self._outbound_trace(),
             router=_router(app_id),
         )

@@ -6,7 +6,8 @@ Rules:
    afterwards, and whoever wants to change one that others may hold (a handler that yields a stored message) sends a
    copy.  A reply is the caller's own to change only if its handler made it for that call.
 2. Raw bytes meet typed messages through the codec: a handler may yield `bytes` to a caller who asked for messages, and
-   the other way round.  Like meets like untouched.
+   the other way round.  Like meets like untouched; only a request that has no bytes, such as one with a lone
+   surrogate in its text, is refused where it is sent (EncodeError), as it would be on the wire, and no handler sees it.
 3. A unary handler runs in the caller's task, so it ends when the caller's scope does.  A streaming handler runs in a
    task of its own, as on a server: its generator may hold nurseries and cancel scopes, and is closed in that task.  It
    is at most `_AHEAD` messages ahead of its reader.
@@ -200,6 +201,7 @@ class MemoryStream:
         if self._ready:
             raise ProtocolError(f"the request of {self._name} was ended already")
         await trio.lowlevel.checkpoint_if_cancelled()
+        encode(self._channel._codec, message, type(message))
         self.requests.append(message)
         if end or not self._cardinality.client_streaming:
             self._ready = True

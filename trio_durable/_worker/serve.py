@@ -27,12 +27,13 @@ from trio_durable_sandbox import Sandbox, SandboxLoadError, in_orchestration, re
 from trio_durable._converter import JsonConverter
 from trio_durable._core.actions import CompleteOrchestration
 from trio_durable._core.events import Status
-from trio_durable._core.failures import FailureDetails
+from trio_durable._core.failures import FailureDetails, type_name
 from trio_durable._durable.facades import FACADES
-from trio_durable._errors import RegistrationError
+from trio_durable._errors import PayloadError, RegistrationError
 from trio_durable._portal import Portal
 from trio_durable._rpc import (
     Backoff,
+    EncodeError,
     GRPCError,
     RpcStatus,
     Target,
@@ -387,21 +388,21 @@ class _Session:
             result = await self._activities.run(activity, token)
             what = f"activity {activity.name!r} of instance {activity.instance_id!r}"
 
-            def too_large(failure: FailureDetails) -> Any:
+            def instead(failure: FailureDetails) -> Any:
                 return activity_result_to_pb(
                     ActivityResult(result.instance_id, result.task_id, None, failure, token)
                 )
 
-            await _send(stub.complete_activity_task, activity_result_to_pb(result), what, too_large)
+            await _send(stub.complete_activity_task, activity_result_to_pb(result), what, instead)
 
     async def _send_turn(self, stub: Any, result: TurnResult) -> None:
-        def too_large(failure: FailureDetails) -> Any:
+        def instead(failure: FailureDetails) -> Any:
             ending = CompleteOrchestration(-1, Status.FAILED, failure=failure)
             return turn_result_to_pb(TurnResult(result.instance_id, [ending], None, result.completion_token))
 
         # The older of the method's two names: every sidecar serves it.
         what = f"a turn of instance {result.instance_id!r}"
-        await _send(stub.complete_orchestrator_task, turn_result_to_pb(result), what, too_large)
+        await _send(stub.complete_orchestrator_task, turn_result_to_pb(result), what, instead)
 
 
 def _log_failure(result: TurnResult) -> None:
@@ -419,31 +420,35 @@ def _log_failure(result: TurnResult) -> None:
 
 
 async def _send(
-    method: Callable[..., Awaitable[Any]], message: Any, what: str, too_large: Callable[[FailureDetails], Any]
+    method: Callable[..., Awaitable[Any]], message: Any, what: str, instead: Callable[[FailureDetails], Any]
 ) -> None:
     """Send one answer; over lost connections too, for a while.  What a sidecar refuses is logged: it knows best.
 
-    too_large: makes the answer that says so, sent once in place of one that the sidecar finds too large; to send that
-    one again and again would help nobody.
+    instead: makes the answer that says so, sent once in place of one that the sidecar finds too large or that no
+    message can hold; to send that one again and again would help nobody.
     """
     pause = FIRST_PAUSE
-    shortened = False
+    replaced = False
     with trio.move_on_after(RESEND_SECONDS) as limit:
         while True:
             try:
                 await method(message)
                 return
             except GRPCError as error:
-                if error.status is RpcStatus.RESOURCE_EXHAUSTED and not shortened:
-                    shortened = True
+                if error.status is RpcStatus.RESOURCE_EXHAUSTED and not replaced:
+                    replaced = True
                     failure = FailureDetails("ResourceExhausted", f"the answer to {what} is too large: {error.message}")
-                    message = too_large(failure)
+                    message = instead(failure)
                     continue
                 if error.status is not RpcStatus.UNAVAILABLE:
                     logger.warning(
                         "the sidecar did not take the answer to %s: %s: %s", what, error.status.name, error.message
                     )
                     return
+            except EncodeError as error:  # our own failure, which takes its place, can be written
+                text = f"the answer to {what} cannot be written: {error}".encode(errors="backslashreplace").decode()
+                message = instead(FailureDetails(type_name(PayloadError()), text, non_retriable=True))
+                continue
             await trio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
     if limit.cancelled_caught:

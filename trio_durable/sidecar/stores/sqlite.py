@@ -25,7 +25,7 @@ __all__ = ["SCHEMA_VERSION", "SQLiteStore"]
 
 SCHEMA_VERSION = 2
 
-_SCHEMA = f"""
+_SCHEMA = """
 CREATE TABLE instances (
     number    INTEGER PRIMARY KEY,
     id        TEXT NOT NULL UNIQUE,
@@ -63,7 +63,6 @@ CREATE TABLE timers (
     fire_at   INTEGER NOT NULL,
     PRIMARY KEY (instance, timer)
 ) WITHOUT ROWID;
-PRAGMA user_version = {SCHEMA_VERSION};
 """
 
 
@@ -112,18 +111,19 @@ class SQLiteStore:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA cache_size = -16000")
         version = db.pragma("user_version")
-        if version == 0 and not db.execute("SELECT 1 FROM sqlite_schema").fetchall():
-            with db:
-                db.execute(_SCHEMA)
-        elif version == 1:
-            with db:
-                db.execute("ALTER TABLE instances ADD COLUMN handed_down BLOB")
-        elif version != SCHEMA_VERSION:
+        fresh = version == 0 and not db.execute("SELECT 1 FROM sqlite_schema").fetchall()
+        if not fresh and version not in (1, SCHEMA_VERSION):
             raise SidecarError(
-                f"{self.path} has schema {version}; this version reads schema {SCHEMA_VERSION}."
-                " Use the version that wrote it, or another file."
+                f"{self.path} has schema {version}; this version reads schema {SCHEMA_VERSION}, and brings schema 1 up"
+                " to date. Use the version that wrote it, or another file."
             )
-        with db:  # takes the lock now, not at the first commit
+        # One transaction: after a crash the file has the old schema or the new one.  Writing the number, even the same
+        # one, takes the lock now, not at the first commit.
+        with db:
+            if fresh:
+                db.execute(_SCHEMA)
+            elif version == 1:
+                db.execute("ALTER TABLE instances ADD COLUMN handed_down BLOB")
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def commit(self, changes: Sequence[abc.Change]) -> None:
