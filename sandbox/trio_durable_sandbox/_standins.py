@@ -115,11 +115,7 @@ def stand_in_for(rule: Rule, module: str, name: str, value: Any) -> Any:
     """What sandboxed code gets in place of `module.name`."""
     if isinstance(value, ModuleType) and sys.modules.get(value.__name__) is value:
         return value if rule_for(value.__name__) is None else stand_in(value.__name__)
-    inherited = rule.module != module
-    named = not inherited and (name in rule.remedies or (rule.refuse != "*" and name in words(rule.refuse)))
-    passed = rule.refuse != "*" or name in words(rule.passes) or name.startswith("__")
-    passed = passed or _harmless(value) or _is_foreign(value)
-    if passed and not named:
+    if not _is_named(rule, module, name) and (_passes(rule, name) or _harmless(value) or _is_foreign(value, rule)):
         return value
     remedy = REMEDIES[rule.remedies.get(name, rule.remedy)]
     made = refused(f"{ALIASES.get(module, module)}.{name}", remedy, value)
@@ -136,13 +132,35 @@ def _remember(real: Any, module: str, made: Any, *, replaced: bool = False) -> N
             BY_VALUE.setdefault(real, (module, made))
 
 
-def _is_foreign(value: Any) -> bool:
-    """What a governed module imported for its own use, a deque or a dataclass decorator, is not its own."""
+def _is_named(rule: Rule, module: str, name: str) -> bool:
+    """Whether the rule refuses this very name."""
+    return rule.module == module and (name in rule.remedies or (rule.refuse != "*" and name in words(rule.refuse)))
+
+
+def _passes(rule: Rule, name: str) -> bool:
+    return rule.refuse != "*" or name in words(rule.passes) or name.startswith("__")
+
+
+def _is_foreign(value: Any, rule: Rule) -> bool:
+    """What a governed module imported for its own use, a deque or a dataclass decorator, is not its own: where its home
+    lets it through, it stays usable.
+    """
     home = getattr(value, "__module__", None)
     if not isinstance(value, type | FunctionType | BuiltinFunctionType) or not isinstance(home, str):
         return False
     # `_ssl` and the like are the C half of a module that has a rule; so is what importlib is frozen as.
-    return rule_for(home) is None and rule_for(home.lstrip("_")) is None and not home.startswith("_frozen_importlib")
+    if home.startswith("_frozen_importlib"):
+        return False
+    theirs = rule_for(home) or rule_for(home.lstrip("_"))
+    if theirs is None:
+        return True
+    name = value.__name__
+    return (
+        theirs is not rule
+        and name not in words(theirs.replaced)
+        and _passes(theirs, name)
+        and not _is_named(theirs, theirs.module, name)
+    )
 
 
 def _harmless(value: Any) -> bool:

@@ -62,6 +62,11 @@ VALUES = {
         "from datetime import datetime\ntry:\n    return datetime.strptime('2020 JST', '%Y %Z')\nexcept ValueError as e:\n    return str(e)",
         "time data '2020 JST' does not match format '%Y %Z'",
     ),
+    "what modules that are refused import from others": (
+        "import importlib.resources\nfrom importlib.resources import abc\nfrom contextlib import suppress\nassert importlib.resources\n"
+        "with suppress(ValueError):\n    int('x')\nreturn suppress.__name__",
+        "suppress",
+    ),
     "types": (
         "import gzip, io, logging\nreturn isinstance(logging.LogRecord('n', 1, 'p', 1, 'm', (), None), logging.LogRecord), "
         "issubclass(gzip.GzipFile, io.BufferedIOBase), logging.Formatter.__name__",
