@@ -13,6 +13,7 @@ from tests.durable.kit import DURABLE_TRIO as trio
 from tests.durable.test_deadlines import TrioScript
 from trio_durable._core import events as ev
 from trio_durable._core.actions import CreateTimer, ScheduleTask
+from trio_durable._core.events import Status
 from trio_durable._core.futures import when_all, when_any
 from trio_durable._core.replay import CANCEL_EVENT
 from trio_durable._core.retry import RetryPolicy
@@ -532,3 +533,182 @@ def test_a_disposal_is_as_silent_as_a_replay():
     s.start()
     s.replay.close()
     assert seen[-2:] == [True, True]
+
+
+def cancelled(s):
+    return s.turn(s.raised(CANCEL_EVENT, None))
+
+
+async def shielded_wait(future):
+    """Waits for `future` as clean-up does: a cancellation from around is not for it."""
+    with trio.CancelScope(shield=True):
+        return await future
+
+
+def test_a_cancel_does_not_reach_a_coroutine_that_was_started_in_a_shield(script):
+    async def main(r):
+        try:
+            await r.wait_for_event("never", identity)
+        finally:
+            with trio.CancelScope(shield=True):
+                r.custom_status = await (await when_any([r.spawn(call_of(r, "tidy up"), "tidy up")]))
+
+    s = script(main)
+    s.start()
+    assert names(cancelled(s)) == ["tidy up"]
+    s.turn(s.done(2, "tidy"))
+    assert s.turns[-1].custom_status == "tidy"
+    assert s.completion.status is Status.CANCELED
+
+
+def test_a_cancel_does_not_reach_a_coroutine_that_is_shielded_while_it_runs(script):
+    async def main(r):
+        with trio.CancelScope(shield=True):
+            return await (await when_any([r.spawn(call_of(r, "must be done"), "must be done")]))
+
+    s = script(main)
+    assert names(s.start()) == ["must be done"]
+    assert not s.turns[-1].complete
+    cancelled(s)
+    assert not s.turns[-1].complete
+    s.turn(s.done(1, "done"))
+    assert s.completion.result == "done"
+
+
+def test_a_cancel_does_not_reach_what_is_awaited_in_a_shield_though_it_was_started_outside(script):
+    async def main(r):
+        return await shielded_wait(when_all([r.spawn(call_of(r, "work"), "work")]))
+
+    s = script(main)
+    s.start()
+    cancelled(s)
+    s.turn(s.done(1, "done"))
+    assert s.completion.status is Status.COMPLETED
+
+
+def test_a_scope_takes_along_the_coroutines_that_nobody_waits_for(script):
+    async def main(r):
+        log = []
+        with trio.move_on_after(5):
+            r.spawn(told(log, r.wait_for_event("never", identity)), "work")
+            await r.wait_for_event("e", identity)
+        await trio.lowlevel.checkpoint()
+        return ",".join(log)
+
+    s = script(main)
+    s.start()
+    number = next(a.id for a in s.turns[0].actions if isinstance(a, CreateTimer) and a.origin.value == "")
+    s.turn(s.fired(number))
+    assert s.completion.result == "Cancelled"
+
+
+def test_a_scope_leaves_alone_what_another_task_waits_for(script):
+    """Rule 3 of futures.py: as long as somebody is interested the coroutine runs."""
+
+    async def main(r):
+        got = []
+
+        async def elsewhere():
+            got.append(await future)
+
+        async with trio.open_nursery() as nursery:
+            with trio.move_on_after(5):
+                future = r.spawn(call_of(r, "shared"), "shared")
+                nursery.start_soon(elsewhere)
+                await r.wait_for_event("e", identity)
+        return got[0]
+
+    s = script(main)
+    s.start()
+    number = next(a.id for a in s.turns[0].actions if isinstance(a, CreateTimer) and a.origin.value == "")
+    s.turn(s.fired(number))
+    assert not s.turns[-1].complete
+    s.turn(s.done(next(a.id for a in s.turns[0].actions if isinstance(a, ScheduleTask)), "both"))
+    assert s.completion.result == "both"
+
+
+def test_a_coroutine_outlives_the_scope_that_it_was_started_in(script):
+    async def main(r):
+        async with trio.open_nursery() as nursery:
+            with trio.CancelScope():
+                future = r.spawn(call_of(r, "work"), "work")
+            inner = []
+            nursery.start_soon(started_by_a_child, r, inner)
+        return [await future, await inner[0]]
+
+    async def started_by_a_child(r, inner):
+        inner.append(r.spawn(call_of(r, "more"), "more"))
+
+    s = script(main)
+    assert names(s.start()) == ["work", "more"]
+    s.turn(s.done(1, "1"), s.done(2, "2"))
+    assert s.completion.result == ["1", "2"]
+
+
+def test_what_outlived_its_scope_belongs_to_the_scope_around(script):
+    async def main(r):
+        log = []
+
+        async def starts_another():
+            with trio.CancelScope():
+                r.spawn(told(log, r.wait_for_event("never", identity)), "inner")
+
+        with trio.CancelScope() as around:
+            await r.spawn(starts_another(), "outer")
+            assert log == []
+            around.cancel()
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        await trio.lowlevel.checkpoint()
+        return ",".join(log)
+
+    s = script(main)
+    s.start()
+    assert s.completion.result == "Cancelled"
+
+
+def test_a_coroutine_that_was_cancelled_stays_so_when_its_scope_is_left(script):
+    async def main(r):
+        log = []
+
+        async def stubborn():
+            with trio.CancelScope(shield=True):
+                await call(r, "tidy up")
+            await told(log, trio.lowlevel.checkpoint())
+
+        with trio.CancelScope() as scope:
+            future = r.spawn(stubborn(), "stubborn")
+            await trio.lowlevel.checkpoint()
+            scope.cancel()
+        with pytest.raises(RuntimeError, match="was cancelled"):
+            await future
+        return ",".join(log)
+
+    s = script(main)
+    s.start()
+    s.turn(s.done(1, None))
+    assert s.completion.result == "Cancelled"
+
+
+def test_a_coroutine_sees_the_deadline_that_stands_around_it(script):
+    async def main(r):
+        async def asks():
+            return trio.current_effective_deadline() - trio.current_time()
+
+        with trio.move_on_after(5):
+            return await r.spawn(asks(), "asks")
+
+    s = script(main)
+    s.start()
+    assert s.completion.result == 5
+
+
+async def call_of(r, name):
+    return await call(r, name)
+
+
+async def told(log, awaitable):
+    try:
+        await awaitable
+    except BaseException as error:
+        log.append(type(error).__name__)
+        raise

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import settings
 
 from tests.testing import shop
 from trio_durable import Worker
 
-# `make fuzz`: six tests of 9,000 examples each. The default profile is small enough for every run of the suite.
-settings.register_profile("fuzz", max_examples=9_000, deadline=None, print_blob=True)
+# `make fuzz`: five tests of this many examples each, and some of client operations. The default profile is small enough
+# for every run of the suite.
+settings.register_profile("fuzz", max_examples=10_000, deadline=None, print_blob=True)
+
+#: How many examples each test of test_fuzz.py has judged.
+EXAMPLES: Counter[str] = Counter()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if EXAMPLES:
+        told = ", ".join(f"{name} {count:,}" for name, count in EXAMPLES.items())
+        terminalreporter.write_line(f"fuzz: {EXAMPLES.total():,} examples ({told})")
 
 
 @pytest.fixture

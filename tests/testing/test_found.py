@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.testing import shop
+from tests.testing import shop, test_fuzz
+from trio_durable import OrchestrationStatus
 from trio_durable.testing import play
 
 
@@ -24,3 +25,16 @@ def test_one_resume_ends_two_suspensions():
         drain=False,
     )
     assert outcome.result == 0
+
+
+def test_a_cancel_spares_a_coroutine_that_is_awaited_in_a_shield():
+    """Its task lay in the root scope, out of the shield's reach."""
+    outcome = play(
+        "run_program",
+        """
+        start ["shield", 0, ["any", [["call", 0]]]]
+        cancel
+        """,
+        worker=test_fuzz.worker(),
+    )
+    assert outcome.status is OrchestrationStatus.CANCELED or outcome.result == [[0, 0]]

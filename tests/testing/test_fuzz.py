@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.testing import programs, shop
-from tests.testing.conftest import shop_worker
+from tests.testing.conftest import EXAMPLES, shop_worker
 from trio_durable import OrchestrationStatus, Worker
 from trio_durable._core import events as ev
 from trio_durable.testing import play, replays, strategies
@@ -57,28 +57,33 @@ def worker() -> Worker:
 
 @replays("run_program", inputs=PROGRAMS, events=EVENTS, worker=worker())
 def test_programs(outcome):
+    EXAMPLES["programs"] += 1
     healthy(outcome)
 
 
 @replays("run_program", inputs=st.tuples(st.just("all"), st.lists(LEAVES, max_size=6)), events=EVENTS, worker=worker())
 def test_wide_programs(outcome):
+    EXAMPLES["wide programs"] += 1
     healthy(outcome)
 
 
 @replays("run_program", inputs=PROGRAMS, events=EVENTS, worker=worker(), faults=["crash", "lose", "duplicate", "early"])
 def test_programs_whose_worker_dies(outcome):
     """Nothing of the orchestration's own fails here, so it may only end well."""
+    EXAMPLES["programs whose worker dies"] += 1
     assert outcome.status is OrchestrationStatus.COMPLETED, outcome.failure
 
 
 @replays("restarts", inputs=st.tuples(st.integers(0, 3), PROGRAMS), events=EVENTS, worker=worker())
 def test_programs_that_start_over(outcome):
+    EXAMPLES["programs that start over"] += 1
     healthy(outcome)
 
 
 @replays(shop.fulfil, inputs=st.builds(shop.Order, st.text(), st.integers(0, 12)), events={"approve": st.booleans()},
          worker=shop_worker())
 def test_the_shop(outcome):
+    EXAMPLES["the shop"] += 1
     healthy(outcome)
 
 
@@ -171,6 +176,7 @@ class ClientOperations(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "pair"):
+            EXAMPLES["client operations"] += 1
             self.pair.close()
 
 

@@ -11,7 +11,8 @@ The rules:
    await that is not cancelled, if there ever is one.
 3. A future is *idle* when the last wait for it was cancelled: nobody is interested.  Then an event wait no longer
    takes events, a retry policy no longer tries, and a coroutine that was started for it is cancelled.  A late result
-   is kept without a sound.  Awaiting it again revives it, under its old id.
+   is kept without a sound.  Awaiting it again revives it, under its old id.  (A coroutine that nobody waits for yet is
+   cancelled with the scope it was started in, or, when that is left, with the one around it.)
 4. Awaiting is always a checkpoint, whether or not there is something to wait for.
 """
 
@@ -125,6 +126,20 @@ class DurableFuture(Generic[T]):
         return self.get_result()
 
     # -- for the engine -------------------------------------------------------------------------------------------
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a task waits for it, or for a combination with it."""
+        todo: list[DurableFuture[Any]] = [self]
+        seen: set[DurableFuture[Any]] = set()
+        while todo:
+            future = todo.pop()
+            if future._waiters:
+                return True
+            if future not in seen:
+                seen.add(future)
+                todo.extend(each for each in future._dependents or () if each._state == _PENDING)
+        return False
 
     def park(self, task: Task) -> None:
         """Wake `task` when the outcome is known."""

@@ -75,7 +75,6 @@ from trio_durable._core.futures import DurableFuture
 from trio_durable._core.ledger import ANSWERS, CONFIRMS, KIND_OF, Kind, answered_id, describe, is_indefinite, mismatch
 from trio_durable._core.retry import RetryPolicy, version_of_attempt
 from trio_durable._core.scheduler import Scheduler, Task
-from trio_durable._core.scopes import CancelScope
 from trio_durable._core.signals import PLAIN, CancelReason, Vocabulary
 from trio_durable._core.versions import Patches
 from trio_durable._core.work import Attempts, SpawnedTask, Wait
@@ -504,12 +503,12 @@ class Replay:
     ) -> DurableFuture[Any]:
         """Run `coro` as a task of the orchestration; a future of its outcome.
 
-        It is cancelled when the last wait for that future is, and from the start in a cancelled scope.
+        It is cancelled when the last wait for that future is, from the start in a cancelled scope, and, while nobody
+        waits for it, with the scope in which it was started.
         """
         future = self.future(f"task {name}", kind)
-        scope = CancelScope.under(self.scheduler.root)
-        if self._is_cancelled():
-            scope._cancel(CancelReason("explicit", None, "the task was started in a cancelled scope"))
+        task = self.scheduler.current
+        scope = SpawnedTask.of(future, (task._scope if task is not None else None) or self.scheduler.root)
         cancelled = self.scheduler.words.Cancelled
 
         def on_exit(value: Any, error: BaseException | None) -> None:
@@ -523,7 +522,6 @@ class Replay:
                 future.fail(error)
 
         self.scheduler.spawn(coro, name, on_exit, scope)
-        future._work = SpawnedTask(scope)
         return future
 
     @property

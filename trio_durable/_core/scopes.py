@@ -9,13 +9,15 @@ The rules are Trio's own; this file only says where they live.
 4. Leaving scopes in another order than they were entered corrupts the tree: it is said, and what was abandoned is
    cancelled for good.
 5. Deadlines are `deadlines.py`'s.  A scope whose deadline is past when it is entered is cancelled at once.
+6. What may outlive the block it was started in (`_outlives`: the task of a coroutine that was given to `when_any` and
+   its kin) belongs to the scope around that block once the block is left; cancelled it stays cancelled.
 """
 
 from __future__ import annotations
 
 from math import inf, isnan
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from trio_durable._core.deadlines import Deadline
 from trio_durable._core.signals import CancelReason
@@ -64,6 +66,9 @@ class CancelScope(Deadline):
         "cancelled_caught",
     )
 
+    #: whether it is handed to the scope around when the block it is in is left
+    _outlives: ClassVar[bool] = False
+
     _children: dict[CancelScope, None]
     _tasks: dict[Task, None]
     _scheduler: Scheduler
@@ -89,7 +94,7 @@ class CancelScope(Deadline):
         self.cancelled_caught = False
 
     @classmethod
-    def root(cls, scheduler: Scheduler) -> CancelScope:
+    def root(cls, scheduler: Scheduler) -> Self:
         """The scope around everything that `scheduler` runs."""
         scope = cls()
         scope._scheduler = scheduler
@@ -99,14 +104,18 @@ class CancelScope(Deadline):
         return scope
 
     @classmethod
-    def under(cls, parent: CancelScope) -> CancelScope:
+    def under(cls, parent: CancelScope) -> Self:
         """A scope within `parent` that no block is entered for; `_detach` ends it."""
         scope = cls.root(parent._scheduler)
-        parent._scheduler.deadlines.entered(scope)
-        scope._attach(parent)
+        scope._join(parent)
         return scope
 
+    def _join(self, parent: CancelScope) -> None:
+        parent._scheduler.deadlines.entered(self)
+        self._attach(parent)
+
     def _detach(self) -> None:
+        self._hand_over()
         self._attach(None)
         self._active = False
         self._register()
@@ -180,6 +189,7 @@ class CancelScope(Deadline):
             (self._cancelled and not self._sees_parent()) or (task._scope is not self and self._abandoned)
         ):
             error = self._catch(error)
+        self._hand_over()
         self._attach(None)
         if self._tasks or self._children:
             self._abandon()
@@ -230,6 +240,13 @@ class CancelScope(Deadline):
         if parent is not None:
             parent._children[self] = None
             self._recalculate()
+
+    def _hand_over(self) -> None:
+        """Give what may outlive this scope to the one around it."""
+        if self._parent is not None:
+            for scope in [each for each in self._children if each._outlives]:
+                scope._called = scope._called or scope._cancelled
+                scope._attach(self._parent)
 
     def _abandon(self) -> None:
         self._abandoned = True

@@ -54,16 +54,34 @@ class Wait:
         self.replay._wait_or_take(self)
 
 
-class SpawnedTask:
-    """A coroutine that runs for those who wait for its future."""
+class SpawnedTask(CancelScope):
+    """The scope of a coroutine that runs for those who wait for its future.
 
-    __slots__ = ("_scope",)
+    It lies in the scope in which it was started, with the shields and deadlines that stand there; but what is cancelled
+    around it reaches it only if nobody waits for its future any more: a wait that is not cancelled may be elsewhere.
+    """
 
-    def __init__(self, scope: CancelScope) -> None:
-        self._scope = scope
+    __slots__ = ("_future",)
+
+    _outlives = True
+    _future: DurableFuture[Any]
+
+    @classmethod
+    def of(cls, future: DurableFuture[Any], parent: CancelScope) -> SpawnedTask:
+        """The scope, within `parent`, of the task that gives `future` its outcome."""
+        scope = cls.root(parent._scheduler)
+        scope._future = future
+        if parent._cancelled:
+            scope._cancel(CancelReason("explicit", None, "the task was started in a cancelled scope"))
+        scope._join(parent)
+        future._work = scope
+        return scope
+
+    def _sees_parent(self) -> bool:
+        return super()._sees_parent() and (self._cancelled or not self._future.is_awaited)
 
     def pause(self) -> None:
-        self._scope._cancel(CancelReason("explicit", None, "the wait for this task was cancelled"))
+        self._cancel(CancelReason("explicit", None, "the wait for this task was cancelled"))
 
     def resume(self) -> None:
         pass
