@@ -15,10 +15,10 @@ from ._hash import hash_, hash_within
 from ._iterating import FUNCTIONS, orderly
 from ._members import member, member_within
 from ._order import each, lazily, ordered, pop, taking, unpacked
-from ._ownership import changed, mutable
+from ._ownership import SharedList, changed, mutable
 from ._policy import BUILTINS_REFUSED, REMEDIES
 from ._replace_modules import debug
-from ._rewrite import ATTRIBUTE, BUILTINS_OF, CHANGED, FILE, FILE_OF, MUTABLE, rewrite
+from ._rewrite import ATTRIBUTE, BUILTINS_OF, CHANGED, FILE, FILE_OF, MUTABLE, NAMES, rewrite
 from ._rewrite_order import (
     DUMPING,
     EACH,
@@ -139,6 +139,7 @@ REPLACEMENTS["builtins"] = lambda real: {key: value for key, value in BUILTINS.i
 BUILTINS[ATTRIBUTE] = guard
 BUILTINS[MUTABLE] = mutable
 BUILTINS[CHANGED] = changed
+BUILTINS[NAMES] = SharedList
 BUILTINS.update({
     ORDERED: ordered, IN_ORDER: lazily, EACH: each, UNPACKED: unpacked, TAKING: taking, POP: pop, ORDERLY: orderly,
     DUMPING: dumping, HASH: hash_within,

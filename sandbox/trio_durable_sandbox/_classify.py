@@ -114,10 +114,13 @@ class _Classifier:
             return
         if owner is not None and isinstance(targets[0], ast.Name) and targets[0].id == "model_config":
             self.configuration(node.value)
-        elif isinstance(node, ast.AnnAssign) and owner is not None and isinstance(node.value, _CONTAINERS):
+        elif isinstance(node, ast.AnnAssign) and owner is not None and self.is_container(node.value):
             self.default(node, node.value, owner)
         else:
             self.values.fixed(node.value)
+
+    def is_container(self, node: ast.expr) -> bool:
+        return isinstance(node, _CONTAINERS) or self.values.is_empty(node)
 
     def default(self, node: ast.AnnAssign, value: ast.expr, owner: ast.ClassDef) -> None:
         """`items: list[int] = []`: pydantic and msgspec give each instance a copy, other classes do not."""
@@ -216,7 +219,7 @@ class _Classifier:
 
 
 def is_name_list(node: ast.stmt) -> bool:
-    """`__all__ = [...]` or `__slots__ = [...]` of constants: compiled as a tuple, in a module without state."""
+    """`__all__ = [...]` or `__slots__ = [...]` of constants: made unchangeable, in a module without state."""
     if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.value, ast.List):
         return False
     target = node.targets[0]

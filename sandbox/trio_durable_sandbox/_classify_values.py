@@ -78,12 +78,18 @@ class Expressions:
             parts = [*node.elts]
         elif isinstance(node, ast.Dict):
             parts = [*node.keys, *node.values]
-        else:
+        elif not self.is_empty(node):
             self.fixed(node)
         for part in parts:
             if part is None or isinstance(part, ast.Starred):
                 raise no(node, "a container made from another one")
             self.fields(part)
+
+    def is_empty(self, node: ast.expr | None) -> bool:
+        """`set()`, `list()`, `dict()`."""
+        if not isinstance(node, ast.Call) or node.args or node.keywords:
+            return False
+        return self.scope.dotted(node.func) in under("builtins", names="list dict set")
 
     def plain(self, node: ast.expr) -> None:
         """A literal or computed from literals: no object from elsewhere whose operators could do anything."""
@@ -167,6 +173,6 @@ _WHY: dict[type, str] = {
 def _is_literal(node: ast.expr) -> bool:
     if isinstance(node, ast.BinOp):
         return _is_literal(node.left) and _is_literal(node.right)
-    if isinstance(node, ast.Tuple):
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
         return all(_is_literal(item) for item in node.elts)
     return isinstance(node, ast.Constant) or (isinstance(node, ast.UnaryOp) and _is_literal(node.operand))

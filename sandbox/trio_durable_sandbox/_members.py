@@ -29,8 +29,10 @@ def member_within(obj: Any, name: str, /) -> Any:
 def in_order_of(obj: Any, name: str, value: Any) -> Any:
     """`value`, which is `obj.name`, or what takes its place."""
     kind = type(value)
-    if name in _FORMATTING:
-        return formatting(obj, name) if isinstance(obj, str | string.Template) else value
+    if name in _FORMATTING:  # not where a class of the user's has a method of that name
+        own = value.__self__ if kind is BuiltinFunctionType else None
+        known = isinstance(own, str) or getattr(value, "__func__", value) in _FORMATTERS
+        return formatting(value, name) if known else value
     if kind is BuiltinFunctionType:
         return _builtin(name, value)
     if kind is MethodWrapperType:
@@ -41,6 +43,7 @@ def in_order_of(obj: Any, name: str, value: Any) -> Any:
 
 
 _FORMATTING = frozenset({"format", "format_map", "substitute", "safe_substitute"})
+_FORMATTERS: tuple[Any, ...] = (str.format, str.format_map, string.Template.substitute, string.Template.safe_substitute)
 NAMES = _FORMATTING | {"pop", "join", "__iter__", "__hash__", "__repr__", "__str__"}
 
 

@@ -191,6 +191,8 @@ def taking(method: Any, /) -> Any:
     function = getattr(method, "__func__", method)
     if isinstance(function, FunctionType) and MARK in function.__globals__.get("__builtins__", ()):
         return method
+    if getattr(method, "__name__", "") == "fromkeys":  # the second argument is what each key gets
+        return lambda keys, *value: method(lazily(keys), *value)
     return lambda *args, **options: method(*map(lazily, args), **options)
 
 
@@ -219,9 +221,10 @@ def pop(owner: Any, /, *args: Any) -> Any:
     """`owner.pop()`: of a set, its first element. Also `set.pop(owner)`."""
     if owner is set and args:
         return pop_first(*args)
-    if isinstance(owner, set) and type(owner).pop is set.pop and not args:
-        return pop_first(owner)
-    return owner.pop(*args)
+    method = owner.pop  # also that of `super()`
+    if type(method) is BuiltinFunctionType and isinstance(method.__self__, set) and not args:
+        return pop_first(method.__self__)
+    return method(*args)
 
 
 def pop_first(items: Any, /) -> Any:

@@ -143,7 +143,7 @@ class SharedDict(dict[Any, Any]):
 
 
 class SharedList(list[Any]):
-    """Likewise a list (`_member_names_` of an enum)."""
+    """Likewise a list (`_member_names_` of an enum, `__all__` of a module)."""
 
     __slots__ = ("_td_of",)
 

@@ -24,7 +24,7 @@ from ._policy import FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED, words
 from ._rewrite_order import HASH, HASH_WITHIN, ITERATING_MODULES, MEMBER, UNCALLED, OrderRewriter, call, root_of
 from ._rewrite_order import MEMBERS as MEMBERS_IN_ORDER
 
-ATTRIBUTE, MUTABLE, CHANGED = "_td_attr", "_td_mutable", "_td_changed"
+ATTRIBUTE, MUTABLE, CHANGED, NAMES = "_td_attr", "_td_mutable", "_td_changed", "_td_names"
 FILE, FILE_OF, BUILTINS_OF = "_td_file", "_td_file_of", "_td_builtins"
 
 _CHANGING = frozenset(words(

@@ -122,7 +122,8 @@ class OrderRewriter(ast.NodeTransformer):
                 item.optional_vars = ast.copy_location(ast.Name(_VALUE, ast.Store()), target)
                 value = ast.copy_location(ast.Name(_VALUE, ast.Load()), target)
                 unpacking = ast.Assign([target], _assigned(value, target))
-                node.body.insert(0, _placed(unpacking, target))
+                forgetting = ast.Delete([ast.Name(_VALUE, ast.Del())])
+                node.body[:0] = [_placed(unpacking, target), _placed(forgetting, target)]
         return node
 
     def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:

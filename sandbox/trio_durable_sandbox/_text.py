@@ -12,6 +12,7 @@ import collections
 import contextvars
 import datetime
 import functools
+import operator
 import re
 import types
 import weakref
@@ -32,7 +33,9 @@ _WITH_ADDRESS: frozenset[Any] = frozenset(
         weakref.ref, contextvars.ContextVar, contextvars.Token,
     )
 )  # fmt: skip
-_CONTAINERS = (list, tuple, set, frozenset, collections.deque)
+_CONTAINERS: tuple[type, ...] = (
+    list, tuple, set, frozenset, collections.deque, type({}.keys()), type({}.values()), type({}.items()),
+)  # fmt: skip
 _TOO_DEEP = 50
 
 
@@ -47,7 +50,13 @@ def _parts(value: Any) -> Any:
     if isinstance(value, _CONTAINERS):
         return value
     if isinstance(value, dict):
+        return (*dict.keys(value), *dict.values(value))
+    if kind is types.MappingProxyType:
         return (*value.keys(), *value.values())
+    if isinstance(value, collections.UserDict | collections.UserList):
+        return (getattr(value, "data", None),)
+    if isinstance(value, collections.ChainMap):
+        return getattr(value, "maps", ())
     if isinstance(value, BaseException):
         return value.args
     if isinstance(value, functools.partial):
@@ -135,6 +144,21 @@ class _Shown:
         return self._value[key]
 
 
+class _ShownNumber(_Shown):
+    """An object that `%d` and `%f` can turn into a number."""
+
+    __slots__ = ()
+
+    def __int__(self) -> int:
+        return int(self._value)
+
+    def __index__(self) -> int:
+        return operator.index(self._value)
+
+    def __float__(self) -> float:
+        return float(self._value)
+
+
 class _ShownTime(_Shown):
     """A date or time, whose formats must not ask the host for its zone."""
 
@@ -144,13 +168,16 @@ class _ShownTime(_Shown):
         return formatted(self._value, spec)
 
 
-class _ShownDict(dict[Any, Any]):
-    """The mapping of `"%(name)s" % mapping`; of `"%s" % mapping`, too."""
+class _ShownMapping(_Shown):
+    """The mapping of `"%(name)s" % mapping`; of `"%s" % mapping`, too. Asks the mapping, which may have a default."""
 
-    __slots__ = ("_text",)
+    __slots__ = ()
 
-    def __repr__(self) -> str:
-        return self._text  # type: ignore[no-any-return,attr-defined]
+    def __getitem__(self, key: Any) -> Any:
+        return shown(self._value[key])
+
+
+_NUMERIC = ("__index__", "__int__", "__float__")
 
 
 def shown(value: Any, /) -> Any:
@@ -163,19 +190,19 @@ def shown(value: Any, /) -> Any:
     if own is not None:
         return own()
     found = _found(value)
-    return _Shown(value, found) if found else value
+    if not found:
+        return value
+    numeric = any(hasattr(type(value), name) for name in _NUMERIC)
+    return _ShownNumber(value, found) if numeric else _Shown(value, found)
 
 
 def shown_all(values: Any, /) -> Any:
     """The right side of `"..." % values`."""
-    if type(values) is tuple:
-        return tuple(map(shown, values))
+    if isinstance(values, tuple):  # named ones, too, which are as many values
+        return tuple(map(shown, tuple.__iter__(values)))
     if isinstance(values, dict):
-        made = _ShownDict({key: shown(value) for key, value in values.items()})
-        if all(made[key] is value for key, value in values.items()):
-            return values
-        made._text = text(values)  # type: ignore[attr-defined]
-        return made
+        changes = any(shown(value) is not value for value in values.values())
+        return _ShownMapping(values, _found(values)) if changes else values
     return shown(values)
 
 
@@ -184,9 +211,8 @@ def mod(left: Any, right: Any, /) -> Any:
     return left % (shown_all(right) if isinstance(left, str | bytes) else right)
 
 
-def formatting(value: Any, name: str) -> Any:
+def formatting(real: Any, name: str, /) -> Any:
     """`value.format`, where value is text or a template: a method that shows its arguments."""
-    real = getattr(value, name)
 
     def call(*args: Any, **options: Any) -> str:
         if name != "format":  # format_map, substitute

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ._classify import Facts, classify, is_name_list
 from ._errors import SandboxLoadError
-from ._rewrite import imports_of, rewrite
+from ._rewrite import NAMES, imports_of, rewrite
+from ._rewrite_order import call
 from ._standins import rule_for
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ class Units:
         if facts.reason is None:
             for node in ast.walk(tree):
                 if isinstance(node, ast.Assign) and is_name_list(node):
-                    node.value = ast.copy_location(ast.Tuple(node.value.elts, ast.Load()), node.value)  # type: ignore[attr-defined]
+                    of = f"{name}.{ast.unparse(node.targets[0])}"
+                    node.value = call(node.value, NAMES, node.value, ast.Constant(of))
         code = compile(rewrite(tree, name, package), filename, "exec", dont_inherit=True)
         linecache.getlines(filename)  # so that tracebacks made in a turn need no I/O
         unit = self.units[name] = Unit(name, filename, code, search, None, facts)

@@ -237,3 +237,33 @@ def case_star_imports():  # works
 def case_copies_of_builtins():  # works
     import copy
     return copy.copy(sorted) is sorted, copy.deepcopy({"by": max})["by"] is max
+
+
+class Emptied(set):
+    def pop(self):
+        return super().pop()
+
+
+class Last(list):
+    def pop(self, *args):
+        return super().pop(*args) if args else super().pop()
+
+
+def case_pop_of_super():  # works
+    made, last = Emptied(WORDS), Last([1, 2, 3])
+    return [made.pop() for _ in WORDS], last.pop(), last.pop(0)
+
+
+def case_values_of_fromkeys_are_kept():  # works
+    shared = {1, 2}
+    made = dict.fromkeys(WORDS, shared)
+    assert all(value is shared for value in made.values())
+    return list(made)
+
+
+def case_nothing_is_left_in_with():  # works
+    import contextlib
+    with contextlib.nullcontext(({2, 1}, 3)) as ((one, two), three):
+        names = sorted(locals())
+    assert names == ["contextlib", "one", "three", "two"], names
+    return one, two, three

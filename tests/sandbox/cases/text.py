@@ -108,3 +108,73 @@ def case_builtins_in_classes():  # works
         show = repr
         order = sorted
     return Report().show({"b", "a"}), Report().order({"b", "a"})
+
+
+class Asked(dict):
+    def __missing__(self, key):
+        return f"no {key}"
+
+
+class Shouting(dict):
+    def __getitem__(self, key):
+        return str(super().__getitem__(key)).upper()
+
+
+class Pair(typing.NamedTuple):
+    one: object
+    two: object
+
+
+class Cash:
+    def __init__(self, cents):
+        self.cents = cents
+
+    def __float__(self):
+        return self.cents / 100
+
+    def __int__(self):
+        return self.cents
+
+
+@dataclasses.dataclass
+class Place(Fields):
+    def __index__(self):
+        return self.one
+
+
+class Translated(str):
+    def format(self, *args):
+        return [type(arg).__name__ for arg in args]
+
+
+class Letter(string.Template):
+    def substitute(self, *args, **options):
+        return super().substitute(*args, **options) + "!"
+
+
+def case_mappings_with_defaults():  # works
+    asked = Asked(a=WORDS)
+    assert "%(b)s" % asked == "{b}".format_map(asked) == string.Template("$b").substitute(asked) == "no b"
+    assert "%(a)s" % Shouting(a="x", b=WORDS) == "{a}".format_map(Shouting(a="x", b=WORDS)) == "X"
+    return "%(a)s" % asked, "{a}".format_map(asked), string.Template("$a").safe_substitute(asked), "%s" % asked
+
+
+def case_named_tuples_are_tuples():  # works
+    return "%s and %s" % Pair(1, WORDS), "%s" % (Pair(WORDS, 2),)
+
+
+def case_numbers_with_addresses():  # works
+    return "%.2f %d" % (Cash(150), Cash(7)), "%d" % Cash(3), "%x %c %d %s" % (Place(255, WORDS), Place(65, WORDS), Place(2, WORDS), 1)
+
+
+def case_own_format_methods():  # works
+    given = Translated("{}").format(WORDS, Plain())
+    assert given == ["set", "Plain"], given
+    return Letter("$a").substitute(a=WORDS), str.format("{}", WORDS), str.format_map("{a}", {"a": WORDS})
+
+
+def case_views_and_wrappers():  # works
+    found = {"a": WORDS, "b": Plain()}
+    return (str(found.values()), f"{found.items()}", repr({frozenset(WORDS): 1}.keys()), str(collections.OrderedDict(found).values()),
+            str(types.MappingProxyType(found)), str(collections.UserDict(found)), str(collections.UserList([WORDS])),
+            str(collections.ChainMap(found, {"c": WORDS})))
