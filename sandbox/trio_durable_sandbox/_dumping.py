@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ._order import InOrder, InOrderFrozen, compared, is_unordered
@@ -15,7 +15,6 @@ from ._order import InOrder, InOrderFrozen, compared, is_unordered
 _HOMES = frozenset({"pickle", "msgspec", "pydantic", "pydantic_core"})
 _OF_MODELS = frozenset({"model_dump", "model_dump_json", "dict", "json"})
 _PLAIN = frozenset({str, int, float, bool, type(None), bytes, complex})
-_TOO_DEEP = 50
 
 
 def dumping(function: Any, /) -> Any:
@@ -37,49 +36,79 @@ def _with_first(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def in_order_within(value: Any) -> Any:
     """The value itself; or, if there are sets somewhere within, a copy in which those iterate in order."""
-    return _copied(value) if any(map(is_unordered, _everything(value))) else value
+    return _Copying(value).of(value) if any(map(is_unordered, _everything(value))) else value
 
 
 def _fields(value: Any) -> list[tuple[str, Any]]:
     return [(name, getattr(value, name)) for name in compared(value, every=True) or () if hasattr(value, name)]
 
 
-def _everything(value: Any, depth: int = 0) -> Iterator[Any]:
-    if type(value) in _PLAIN or depth > _TOO_DEEP:
-        return
-    yield value
+def _parts(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
-        parts: Any = value.values()
-    elif isinstance(value, list | tuple):
-        parts = value
-    else:
-        parts = (part for _, part in _fields(value))
-    for part in parts:
-        yield from _everything(part, depth + 1)
+        return value.values()
+    return value if isinstance(value, list | tuple) else [part for _, part in _fields(value)]
 
 
-def _copied(value: Any) -> Any:
-    kind = type(value)
-    if kind in _PLAIN:
-        return value
-    if is_unordered(value) and isinstance(value, set | frozenset):
-        return InOrder(value) if isinstance(value, set) else InOrderFrozen(value)
-    if kind is list:
-        return [_copied(item) for item in value]
-    if isinstance(value, tuple):
-        items = (_copied(item) for item in value)
-        return kind._make(items) if hasattr(kind, "_make") else tuple(items)
-    if isinstance(value, dict):
-        made = copy.copy(value)
-        made.update({key: _copied(item) for key, item in value.items()})
+def _everything(value: Any) -> Iterator[Any]:
+    """The value and what it consists of, each once: parents and children may refer to each other."""
+    waiting, seen = [value], {}
+    while waiting:
+        item = waiting.pop()
+        if type(item) not in _PLAIN and id(item) not in seen:
+            seen[id(item)] = item
+            yield item
+            waiting.extend(_parts(item))
+
+
+class _Copying:
+    """Copies what leads to a set, once each, so that what was one object, or a circle, is so in the copy."""
+
+    def __init__(self, value: Any) -> None:
+        holders: dict[int, list[int]] = {}
+        leading: list[int] = []
+        for item in _everything(value):
+            if is_unordered(item):
+                leading.append(id(item))
+            for part in _parts(item):
+                holders.setdefault(id(part), []).append(id(item))
+        self.leading: set[int] = set()
+        while leading:
+            found = leading.pop()
+            if found not in self.leading:
+                self.leading.add(found)
+                leading.extend(holders.get(found, ()))
+        self.made: dict[int, Any] = {}
+
+    def of(self, value: Any) -> Any:
+        key = id(value)
+        if key not in self.leading or key in self.made:
+            return self.made.get(key, value)
+        kind = type(value)
+        if isinstance(value, set | frozenset):
+            made: Any = InOrder(value) if isinstance(value, set) else InOrderFrozen(value)
+        elif kind is list:
+            made = self.made[key] = []
+            made.extend(map(self.of, value))
+        elif isinstance(value, dict):
+            made = self.made[key] = copy.copy(value)
+            made.update({name: self.of(item) for name, item in value.items()})
+        elif kind is tuple or hasattr(kind, "_make"):
+            items = [self.of(item) for item in value]
+            made = self.made.get(key) or (tuple(items) if kind is tuple else kind._make(items))
+        elif isinstance(value, list | tuple):
+            made = value
+        else:
+            made = self._object(value)
+        self.made[key] = made
         return made
-    changed = [(name, new) for name, part in _fields(value) if (new := in_order_within(part)) is not part]
-    if not changed:
-        return value
-    made = copy.copy(value)
-    for name, new in changed:
-        _assign(made, name, new)
-    return made
+
+    def _object(self, value: Any) -> Any:
+        made = self.made[id(value)] = copy.copy(value)
+        for name, part in _fields(value):
+            new = self.of(part)
+            if new is not part:
+                _assign(made, name, new)
+        return made
 
 
 def _assign(owner: Any, name: str, value: Any) -> None:

@@ -16,8 +16,10 @@ from typing import Any
 
 from ._order import compared
 from ._policy import REMEDIES
-from ._state import MARK, refuse
+from ._state import is_users, refuse
 from ._values import stable_hash
+
+_NUMBERS = (int, bool, float)
 
 
 class _Asked(threading.local):
@@ -29,6 +31,8 @@ _asked = _Asked()
 
 def hash_(obj: Any, /) -> int:
     """The builtin's answer for numbers and for classes with a `__hash__`; a stable one for text and time."""
+    if type(obj) in _NUMBERS:
+        return hash(obj)
     method: Any = type(obj).__hash__
     if obj is None:
         return 0x7DB1A5
@@ -49,7 +53,7 @@ def hash_(obj: Any, /) -> int:
     if isinstance(obj, type):
         return stable_hash("type", f"{obj.__module__}.{obj.__qualname__}".encode())
     names = compared(obj) if method is not object.__hash__ and not dataclasses.is_dataclass(obj) else None
-    if names is not None and not _is_users(method):  # attrs, msgspec, pydantic: made by the library, out of all fields
+    if names is not None and not is_users(method):  # attrs, msgspec, pydantic: made by the library, out of all fields
         fields = [hash_(getattr(obj, name)) for name in names]
         return stable_hash("object", repr((type(obj).__qualname__, fields)).encode())
     if isinstance(method, FunctionType):
@@ -61,14 +65,6 @@ def hash_(obj: Any, /) -> int:
     if method is object.__hash__:
         return refuse("hash of an object without a __hash__ of its own", REMEDIES["identity"], hash, obj)  # type: ignore[no-any-return]
     return hash(obj)
-
-
-def _is_users(method: Any) -> bool:
-    return (
-        isinstance(method, FunctionType)
-        and MARK in method.__globals__.get("__builtins__", ())
-        and not method.__code__.co_filename.startswith("<")
-    )
 
 
 def hash_within(obj: Any, /) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from ._hash import hash_, hash_within
 from ._iterating import orderly
 from ._order import in_order, pop_first
-from ._text import formatting, shown, without_address
+from ._text import base_text, formatting, without_address
 
 _SET_ITERS: tuple[Any, ...] = (set.__iter__, frozenset.__iter__)
 
@@ -66,12 +66,11 @@ def _wrapper(obj: Any, name: str, value: Any) -> Any:
         # What `super()` gives must agree with the hash of equal values of the base class.
         return value if isinstance(obj, super) or isinstance(owner, type) else lambda: hash_(owner)
     if name in ("__repr__", "__str__") and not isinstance(owner, type):
-        return _text_of(owner, name, value)
+        return _text_of(owner, value)
     return value
 
 
-def _text_of(owner: Any, name: str, value: Any) -> Callable[[], str]:
+def _text_of(owner: Any, value: Any) -> Callable[[], str]:
     if value.__objclass__ is object:
         return lambda: without_address(value())
-    seen = shown(owner)
-    return value if seen is owner else lambda: (repr if name == "__repr__" else str)(seen)
+    return lambda: base_text(owner, value.__objclass__, value)

@@ -188,10 +188,11 @@ def lazily(value: Any, /) -> Any:
 
 def taking(method: Any, /) -> Any:
     """`X.update` and other methods that iterate what they are given, unless they are the user's own."""
-    function = getattr(method, "__func__", method)
-    if isinstance(function, FunctionType) and MARK in function.__globals__.get("__builtins__", ()):
-        return method
-    if getattr(method, "__name__", "") == "fromkeys":  # the second argument is what each key gets
+    if type(method) is not BuiltinFunctionType:
+        function = getattr(method, "__func__", method)
+        if isinstance(function, FunctionType) and MARK in function.__globals__.get("__builtins__", ()):
+            return method
+    elif method.__name__ == "fromkeys":  # the second argument is what each key gets
         return lambda keys, *value: method(lazily(keys), *value)
     return lambda *args, **options: method(*map(lazily, args), **options)
 

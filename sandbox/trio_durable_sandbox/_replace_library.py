@@ -238,10 +238,13 @@ def library_method(value: Any) -> Any:
 
 def library_text(value: Any) -> Callable[[], str] | None:
     """What takes the place of `value.__str__`, where the library's own reads a clock or draws; or None."""
-    method: Any = type(value).__str__
-    if type(method) is not FunctionType or method.__qualname__ not in _METHODS:
-        return None
-    return library_method(MethodType(method, value))  # type: ignore[no-any-return]
+    return library_method(MethodType(type(value).__str__, value))  # type: ignore[no-any-return]
+
+
+def has_library_text(kind: type) -> bool:
+    """Whether objects of this type may be such."""
+    method: Any = kind.__str__
+    return type(method) is FunctionType and method.__qualname__ in _METHODS
 
 
 REPLACEMENTS["gzip"] = _in_gzip

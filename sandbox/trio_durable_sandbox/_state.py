@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ._errors import SandboxInactiveError, SandboxViolationError, SandboxWarning
@@ -29,6 +29,15 @@ MARK = "__trio_durable_sandbox__"
 
 SHARED = "__trio_durable_sandbox_shared__"
 """A further key in those of modules that are executed once and shared by all runs."""
+
+
+def is_users(function: Any) -> bool:
+    """A function of sandboxed code that is not a generated one."""
+    return (
+        isinstance(function, FunctionType)
+        and MARK in function.__globals__.get("__builtins__", ())
+        and not function.__code__.co_filename.startswith("<")
+    )
 
 
 def active_run(api: str) -> Run:

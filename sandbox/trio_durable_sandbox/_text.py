@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import collections
 import contextvars
+import dataclasses
 import datetime
 import functools
 import operator
 import re
 import types
 import weakref
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ._order import quietly_in_order
-from ._replace_library import library_text
+from ._replace_library import has_library_text, library_text
 from ._replace_zone import formatted
+from ._state import is_users
 
 _PLAIN = frozenset({str, int, float, bool, type(None), bytes, complex})
 _SETS = (set, frozenset)
@@ -39,54 +42,98 @@ _CONTAINERS: tuple[type, ...] = (
 _TOO_DEEP = 50
 
 
-def _has_address(value: Any) -> bool:
-    kind: Any = type(value)
-    return kind.__repr__ in _WITH_ADDRESS and not isinstance(value, type)
+@dataclasses.dataclass(slots=True)
+class _Kind:
+    """What is known of the text of a type's objects. Found once for each type: text is made often."""
 
-
-def _parts(value: Any) -> Any:
+    is_set: bool
+    has_address: bool
+    parts: Callable[[Any], Iterable[Any]] | None
     """What an object's text is made of, as far as it is known."""
-    kind: Any = type(value)
-    if isinstance(value, _CONTAINERS):
-        return value
-    if isinstance(value, dict):
-        return (*dict.keys(value), *dict.values(value))
-    if kind is types.MappingProxyType:
-        return (*value.keys(), *value.values())
-    if isinstance(value, collections.UserDict | collections.UserList):
-        return (getattr(value, "data", None),)
-    if isinstance(value, collections.ChainMap):
-        return getattr(value, "maps", ())
-    if isinstance(value, BaseException):
-        return value.args
-    if isinstance(value, functools.partial):
-        return (value.func, *value.args, *value.keywords.values())
-    if isinstance(value, types.MethodType):
-        return (value.__self__,)
-    if kind is types.SimpleNamespace:
-        return vars(value).values()
+    says: bool
+    """Whether `str` and `format` are the user's methods, whose own text has been looked at."""
+    numeric: bool
+    own: bool
+    """Whether the library's text reads a clock."""
+    plain: bool = False
+
+    def __post_init__(self) -> None:
+        self.plain = not (self.is_set or self.has_address or self.parts or self.own)
+
+
+_kinds: weakref.WeakKeyDictionary[type, _Kind] = weakref.WeakKeyDictionary()
+
+
+def _kind_of(kind: type) -> _Kind:
+    found = _kinds.get(kind)
+    if found is None:
+        found = _kinds[kind] = _described(kind)
+    return found
+
+
+def _described(kind: Any) -> _Kind:
+    methods = ((getattr(kind, name), getattr(object, name)) for name in ("__str__", "__format__"))
+    of_user = [method is plain or is_users(method) for method, plain in methods]
+    return _Kind(
+        is_set=issubclass(kind, _SETS) and kind.__repr__ in _SET_REPRS,
+        has_address=kind.__repr__ in _WITH_ADDRESS and not issubclass(kind, type),
+        parts=None if all(of_user) and is_users(kind.__repr__) else _parts_of(kind),
+        says=all(of_user) and (is_users(kind.__str__) or is_users(kind.__format__)),
+        numeric=any(hasattr(kind, name) for name in ("__index__", "__int__", "__float__")),
+        own=has_library_text(kind),
+    )
+
+
+def _parts_of(kind: Any) -> Callable[[Any], Iterable[Any]] | None:
+    for base, parts in _PARTS.items():
+        if issubclass(kind, base):
+            return parts
     for listed in ("__dataclass_fields__", "__struct_fields__", "__pydantic_fields__"):
         names = getattr(kind, listed, None)
         if names is not None:
-            return [getattr(value, name, None) for name in names]
+            return _fields(names)
     attributes = getattr(kind, "__attrs_attrs__", None)
-    return () if attributes is None else [getattr(value, attribute.name, None) for attribute in attributes]
+    return None if attributes is None else _fields([attribute.name for attribute in attributes])
+
+
+def _fields(names: Iterable[str]) -> Callable[[Any], Iterable[Any]]:
+    return lambda value: [getattr(value, name, None) for name in names]
+
+
+_PARTS: dict[type, Callable[[Any], Iterable[Any]]] = {
+    **dict.fromkeys(_CONTAINERS, lambda value: value),
+    dict: lambda value: (*dict.keys(value), *dict.values(value)),
+    types.MappingProxyType: lambda value: (*value.keys(), *value.values()),
+    collections.UserDict: lambda value: (getattr(value, "data", None),),
+    collections.UserList: lambda value: (getattr(value, "data", None),),
+    collections.ChainMap: lambda value: getattr(value, "maps", ()),
+    BaseException: lambda value: value.args,
+    functools.partial: lambda value: (value.func, *value.args, *value.keywords.values()),
+    types.MethodType: lambda value: (value.__self__,),
+    types.SimpleNamespace: lambda value: vars(value).values(),
+}
 
 
 def _search(value: Any, found: list[Any], seen: set[int], depth: int = 0) -> None:
     """Collect the outermost sets and objects with an address."""
-    if type(value) in _PLAIN or depth > _TOO_DEEP or id(value) in seen:
+    kind = type(value)
+    if kind in _PLAIN:
+        return
+    known = _kind_of(kind)
+    if known.plain or depth > _TOO_DEEP or id(value) in seen:
         return
     seen.add(id(value))
-    if isinstance(value, _SETS) and type(value).__repr__ in _SET_REPRS and len(value) > 1:
+    if known.is_set and len(value) > 1:
         found.append(value)
         return
-    if _has_address(value):
+    if known.has_address:
         found.append(value)
-        if not isinstance(value, types.MethodType):
+        if kind is not types.MethodType:
             return
-    for part in _parts(value):
-        _search(part, found, seen, depth + 1)
+    if known.parts is not None:
+        for part in known.parts(value):
+            if type(part) not in _PLAIN:
+                _search(part, found, seen, depth + 1)
 
 
 def _found(value: Any) -> list[Any]:
@@ -119,23 +166,43 @@ def text(value: Any) -> str:
     return _replaced(repr(value), [] if type(value) in _PLAIN else _found(value))
 
 
+def base_text(value: Any, base: type, made: Callable[[], str]) -> str:
+    """The text that a base class makes of a value, whose own `__repr__` may be what asks for it."""
+    if issubclass(base, _SETS) and len(value) > 1:
+        return _part(value)
+    if _kind_of(type(value)).has_address:
+        return without_address(made())
+    found: list[Any] = []
+    parts = _parts_of(type(value))
+    for part in () if parts is None else parts(value):
+        _search(part, found, {id(value)})
+    return _replaced(made(), found)
+
+
 class _Shown:
     """What takes an object's place in `str`, `repr`, `print`, f-strings and the like."""
 
     __slots__ = ("_found", "_value")
 
-    def __init__(self, value: Any, found: list[Any]) -> None:
+    def __init__(self, value: Any, found: list[Any] | None) -> None:
         self._value = value
-        self._found = found
+        self._found = found  # None: not looked for yet, as the text is likely to do without
+
+    def _in_order(self, made: str) -> str:
+        if self._found is None:
+            if "{" not in made and " at 0x" not in made:
+                return made
+            self._found = _found(self._value)
+        return _replaced(made, self._found)
 
     def __repr__(self) -> str:
-        return _replaced(repr(self._value), self._found)
+        return self._in_order(repr(self._value))
 
     def __str__(self) -> str:
-        return _replaced(str(self._value), self._found)
+        return self._in_order(str(self._value))
 
     def __format__(self, spec: str) -> str:
-        return _replaced(format(self._value, spec), self._found)
+        return self._in_order(format(self._value, spec))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._value, name)  # "{0.name}".format(value)
@@ -177,23 +244,23 @@ class _ShownMapping(_Shown):
         return shown(self._value[key])
 
 
-_NUMERIC = ("__index__", "__int__", "__float__")
-
-
 def shown(value: Any, /) -> Any:
     """What takes a value's place where it becomes text: itself, unless it contains sets or addresses."""
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind in _PLAIN:
         return value
-    if isinstance(value, datetime.date | datetime.time):
+    if issubclass(kind, datetime.date | datetime.time):
         return _ShownTime(value, [])
-    own = library_text(value)
-    if own is not None:
-        return own()
-    found = _found(value)
-    if not found:
+    known = _kind_of(kind)
+    if known.plain:
         return value
-    numeric = any(hasattr(type(value), name) for name in _NUMERIC)
-    return _ShownNumber(value, found) if numeric else _Shown(value, found)
+    if known.own:
+        own = library_text(value)
+        return value if own is None else own()
+    found = None if known.says else _found(value)
+    if found == []:
+        return value
+    return _ShownNumber(value, found) if known.numeric else _Shown(value, found)
 
 
 def shown_all(values: Any, /) -> Any:

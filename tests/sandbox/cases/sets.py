@@ -267,3 +267,39 @@ def case_nothing_is_left_in_with():  # works
         names = sorted(locals())
     assert names == ["contextlib", "one", "three", "two"], names
     return one, two, three
+
+
+@dataclasses.dataclass(eq=False)
+class Branch:
+    name: str
+    above: object = None
+    below: list = dataclasses.field(default_factory=list)
+    tags: set = dataclasses.field(default_factory=set)
+
+    def grow(self, name):
+        self.below.append(Branch(name, self, tags=self.tags))
+        return self.below[-1]
+
+
+def case_pickles_of_circles():  # works
+    import pickle
+    tree = Branch("root", tags=set(WORDS))
+    for name in "abc":
+        tree.grow(name).grow("leaf")
+    found = pickle.loads(pickle.dumps(tree))
+    assert found.below[0].above is found and found.below[1].tags is found.tags and type(found.tags) is set
+    ring = [WORDS]
+    ring += [ring, (ring,)]
+    again = pickle.loads(pickle.dumps(ring))
+    assert again[1] is again and again[2][0] is again
+    return pickle.dumps(tree), pickle.dumps(ring)
+
+
+def case_pickles_of_what_is_shared():  # works
+    import pickle
+    wide = [1]
+    for _ in range(40):
+        wide = [wide, wide]
+    found = pickle.loads(pickle.dumps([wide, WORDS, {"again": WORDS}]))
+    assert found[0][0] is found[0][1] and found[1] is found[2]["again"]
+    return len(pickle.dumps(wide))

@@ -178,3 +178,34 @@ def case_views_and_wrappers():  # works
     return (str(found.values()), f"{found.items()}", repr({frozenset(WORDS): 1}.keys()), str(collections.OrderedDict(found).values()),
             str(types.MappingProxyType(found)), str(collections.UserDict(found)), str(collections.UserList([WORDS])),
             str(collections.ChainMap(found, {"c": WORDS})))
+
+
+class Shelf(dict):
+    def __repr__(self):
+        return "Shelf" + super().__repr__()
+
+
+class Bag(set):
+    def __repr__(self):
+        return super().__repr__().upper()
+
+
+class Row(list):
+    def __str__(self):
+        return list.__repr__(self)
+
+
+class Failed(Exception):
+    def __str__(self):
+        return f"failed: {super().__str__()}"
+
+
+@dataclasses.dataclass
+class Short(Fields):
+    def __str__(self):
+        return f"Short({self.one})"
+
+
+def case_texts_of_base_classes():  # works
+    values = [Shelf(a=WORDS), Bag(WORDS), Row([WORDS]), Failed(WORDS), Short(WORDS)]
+    return [str(value) for value in values], [f"{value!r} {value}" for value in values], str(values), "%s %r" % (values[4], values[4])
