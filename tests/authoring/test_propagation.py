@@ -21,6 +21,7 @@ from trio_durable._wire.events import event_to_bytes
 from trio_durable._wire.requests import activity_from_pb
 from trio_durable._worker.activity import ActivityRunner
 from trio_durable.sidecar import open_sidecar
+from trio_durable.testing import open_test_environment, play
 
 
 @pytest.mark.parametrize("generator", [False, True])
@@ -215,6 +216,27 @@ STARTED = trio.Event()
 async def waits_for_ever(ctx):
     STARTED.set()
     await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("scope", ["NONE", "OWN_HISTORY", "LINEAGE"])
+async def test_the_testing_kit_hands_down_the_same(family, scope):
+    async with open_test_environment(worker_of("nowhere", family)) as environment:
+        instance = environment.schedule("root", input=scope, instance_id="r")
+        await environment.settle()
+        environment.crash_worker()
+        environment.instance("r:0002").raise_event("go")
+        assert await instance.result() == expected(scope)
+
+
+def test_scripts_hand_down_the_same():
+    async def calls(ctx):
+        return await ctx.call_activity("sees", propagation=PropagationScope.OWN_HISTORY)
+
+    worker = Worker("nowhere", sandbox="off")
+    worker.add_orchestrator(calls)
+    worker.add_activity(sees)
+    assert play(calls, "start", worker=worker).result == [[["calls", ["sees"], []]], [""]]
 
 
 @pytest.mark.interop

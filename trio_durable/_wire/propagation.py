@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import trio_durable_proto as pb
 from trio_durable_proto import codec
 
-from trio_durable._core.events import Event, PropagationScope
+from trio_durable._core.events import ChildCreated, Event, PropagationScope
 from trio_durable._wire.events import event_from_bytes
 
-__all__ = ["HistoryChunk", "chunks_from_pb", "hand_down"]
+__all__ = ["HistoryChunk", "child_scopes", "chunks_from_bytes", "chunks_from_pb", "hand_down"]
 
 
 @dataclass(slots=True)
@@ -41,6 +41,16 @@ def chunks_from_pb(history: pb.PropagatedHistory | None) -> tuple[HistoryChunk, 
         HistoryChunk(each.app_id, each.instance_id, each.workflow_name, tuple(each.raw_events))
         for each in history.chunks
     )
+
+
+def chunks_from_bytes(handed_down: bytes | None) -> tuple[HistoryChunk, ...]:
+    """What `hand_down` wrote, as callees are given it."""
+    return () if handed_down is None else chunks_from_pb(codec.decode(pb.PropagatedHistory, handed_down))
+
+
+def child_scopes(events: Iterable[Event]) -> dict[int, int | None]:
+    """The scope of each call of a child among `events`, by the call's number."""
+    return {event.event_id: event.history_scope for event in events if isinstance(event, ChildCreated)}
 
 
 def hand_down(scope: int, own: HistoryChunk, received: bytes | None) -> bytes:

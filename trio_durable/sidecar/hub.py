@@ -26,7 +26,7 @@ from trio_durable._core.ledger import ANSWERS
 from trio_durable._core.rerun import RerunError, rerun
 from trio_durable._wire.dialects import ReuseAction, ReusePolicy
 from trio_durable._wire.events import event_to_bytes
-from trio_durable._wire.propagation import HistoryChunk, hand_down
+from trio_durable._wire.propagation import HistoryChunk, child_scopes, hand_down
 from trio_durable._wire.requests import ActivityResult, TurnResult
 from trio_durable._wire.splice import events_in, frame_past, pack_task, split_past
 from trio_durable._wire.states import (
@@ -416,7 +416,7 @@ class Hub:
             for timer in outcome.timers:
                 self._set_timer(record, timer, now)
         self._save(record)
-        scopes = {e.event_id: e.history_scope for e in outcome.history if isinstance(e, ev.ChildCreated)}
+        scopes = child_scopes(outcome.history)
         for message in outcome.messages:
             parent = message.event.parent if isinstance(message.event, ev.ExecutionStarted) else None
             scope = None if parent is None else scopes.get(parent.task_scheduled_id)

@@ -244,6 +244,7 @@ class TestEnvironment:
             scheduled.version,
             scheduled.task_execution_id,
             task.execution_id,
+            propagated=task.propagated,
         )
         return await self._activities.run(activity)
 

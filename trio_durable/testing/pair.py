@@ -38,7 +38,8 @@ from trio_durable._core.instance import Instance, Message
 from trio_durable._core.ledger import describe
 from trio_durable._core.replay import Replay
 from trio_durable._errors import DurableError, NonDeterminismError, NotRegisteredError
-from trio_durable._wire.propagation import HistoryChunk
+from trio_durable._wire.events import event_to_bytes
+from trio_durable._wire.propagation import HistoryChunk, child_scopes, chunks_from_bytes, hand_down
 from trio_durable._wire.requests import Turn, TurnResult
 from trio_durable._worker.serve import Worker
 from trio_durable._worker.turn import TurnRunner
@@ -77,6 +78,7 @@ class OpenTask:
     instance_id: str
     execution_id: str | None
     scheduled: ev.TaskScheduled
+    propagated: tuple[HistoryChunk, ...] = ()
 
     @property
     def id(self) -> int:
@@ -91,7 +93,7 @@ class OpenTask:
 
 @dataclass(slots=True)
 class Life:
-    """One instance: what the service keeps of it."""
+    """One instance: what the service keeps of it.  handed_down: the histories that its parent handed down, encoded."""
 
     instance: Instance
     history: list[Event] = field(default_factory=list)
@@ -99,6 +101,16 @@ class Life:
     timers: dict[int, ev.TimerCreated] = field(default_factory=dict)
     generations: int = 0
     turns: int = 0
+    handed_down: bytes | None = None
+
+    def hand_down(self, scope: int | None) -> bytes | None:
+        """What a call with this scope is shown of the histories above, as they are now; encoded."""
+        if not scope:
+            return None
+        started = self.instance.started
+        name = "" if started is None else started.name
+        encoded = tuple(event_to_bytes(event) for event in self.history)
+        return hand_down(scope, HistoryChunk("", self.instance.instance_id, name, encoded), self.handed_down)
 
 
 class Pair:
@@ -189,15 +201,23 @@ class Pair:
         for timer in outcome.timers:
             life.timers[timer.event_id] = timer
         execution = life.instance.execution_id
-        self.tasks += [OpenTask(instance_id, execution, task) for task in outcome.tasks]
+        self.tasks += [
+            OpenTask(instance_id, execution, task, chunks_from_bytes(life.hand_down(task.history_scope)))
+            for task in outcome.tasks
+        ]
+        scopes = child_scopes(outcome.history)
         for message in outcome.messages:
-            self._deliver(message)
+            parent = message.event.parent if isinstance(message.event, ev.ExecutionStarted) else None
+            scope = None if parent is None else scopes.get(parent.task_scheduled_id)
+            self._deliver(message, life.hand_down(scope))
         completed = life.instance.completed
         if completed is not None:
             life.timers.clear()
             raise_for(completed.failure)
             if self.check:
-                check_history(self.worker, life.history, instance_id)
+                check_history(
+                    self.worker, life.history, instance_id, propagated=chunks_from_bytes(life.handed_down)
+                )
         return list(result.actions)
 
     def lose(self, instance_id: str) -> None:
@@ -224,7 +244,7 @@ class Pair:
     def _run(self, life: Life, new: list[Event]) -> TurnResult:
         instance_id = life.instance.instance_id
         with _time_limit(instance_id), _forgotten(instance_id):
-            result = self._runner.run(Turn(instance_id, life.instance.execution_id, list(life.history), list(new)))
+            result = self._runner.run(self._turn_of(life, life.history, new))
         _raise_failure_of(result.actions)
         if self.check:
             again = self._replayed(instance_id, life.history, new)
@@ -240,11 +260,16 @@ class Pair:
         return result
 
     def _replayed(self, instance_id: str, history: list[Event], new: list[Event]) -> TurnResult:
-        execution = self.life(instance_id).instance.execution_id
+        turn = self._turn_of(self.life(instance_id), history, new)
         with _time_limit(instance_id):
-            result = runner_of(self.worker, keep=0).run(Turn(instance_id, execution, list(history), list(new)))
+            result = runner_of(self.worker, keep=0).run(turn)
         _raise_failure_of(result.actions)
         return result
+
+    def _turn_of(self, life: Life, history: list[Event], new: list[Event]) -> Turn:
+        propagated = chunks_from_bytes(life.handed_down)
+        instance = life.instance
+        return Turn(instance.instance_id, instance.execution_id, list(history), list(new), propagated=propagated)
 
     def _begin_again(self, life: Life, inbox: list[Event]) -> None:
         instance_id = life.instance.instance_id
@@ -307,11 +332,11 @@ class Pair:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _deliver(self, message: Message) -> None:
+    def _deliver(self, message: Message, handed_down: bytes | None = None) -> None:
         if isinstance(message.event, ev.ExecutionStarted):
             known = self.lives.get(message.to)
             if known is None or known.instance.completed is not None:
-                self.lives[message.to] = Life(Instance(message.to), inbox=[message.event])
+                self.lives[message.to] = Life(Instance(message.to), inbox=[message.event], handed_down=handed_down)
             return
         life = self.lives.get(message.to)
         if life is None or (message.execution_id is not None and life.instance.execution_id != message.execution_id):
@@ -339,12 +364,19 @@ def runner_of(worker: Worker, *, keep: int) -> TurnRunner:
 
 
 def check_history(
-    worker: Worker, history: Sequence[Event], instance_id: str, *, lenient: bool = False, exact: bool = False
+    worker: Worker,
+    history: Sequence[Event],
+    instance_id: str,
+    *,
+    lenient: bool = False,
+    exact: bool = False,
+    propagated: tuple[HistoryChunk, ...] = (),
 ) -> None:
     """Replay `history`, whole, with the worker's code; raises NonDeterminismError where they disagree.
 
     lenient: the result may be another one, as when an instance is replayed by newer code that asks for the same.
     exact: inputs, timers' times and children's ids have to be the same, too.
+    propagated: what the instance was handed down, which its own history does not hold.
 
     Raises NotRegisteredError if the worker has no orchestrator of that name.
     """
@@ -361,7 +393,7 @@ def check_history(
     past = [event for event in history if not isinstance(event, ev.ExecutionCompleted)]
     comparing = _Comparing(worker, exact=exact)
     with _time_limit(instance_id):
-        result = comparing.run(Turn(instance_id, started.execution_id, past, []))
+        result = comparing.run(Turn(instance_id, started.execution_id, past, [], propagated=propagated))
     _raise_failure_of(result.actions)
     if completed is None:
         extra = [action for action in result.actions if not isinstance(action, ac.CompleteOrchestration)]

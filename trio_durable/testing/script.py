@@ -173,8 +173,9 @@ class Player:
             raise LookupError(f"there is no activity {task.name!r}: give activities={{{task.name!r}: ...}}")
         scheduled = task.scheduled
         asked = Activity(
-            task.instance_id, task.id, task.name, scheduled.input, scheduled.version, scheduled.task_execution_id
-        )
+            task.instance_id, task.id, task.name, scheduled.input, scheduled.version, scheduled.task_execution_id,
+            propagated=task.propagated,
+        )  # fmt: skip
         running = self._inline.run(asked)
         try:
             running.send(None)
