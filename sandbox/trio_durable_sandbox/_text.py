@@ -97,7 +97,8 @@ def _parts_of(kind: Any) -> Callable[[Any], Iterable[Any]] | None:
 
 
 def _fields(names: Iterable[str]) -> Callable[[Any], Iterable[Any]]:
-    return lambda value: [getattr(value, name, None) for name in names]
+    listed = tuple(names)  # names only: the fields themselves would keep the class alive
+    return lambda value: [getattr(value, name, None) for name in listed]
 
 
 _PARTS: dict[type, Callable[[Any], Iterable[Any]]] = {

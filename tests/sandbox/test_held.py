@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import types
@@ -226,3 +227,19 @@ def test_failed_executions_leave_nothing(workshop: Any) -> None:
     before = len(sys.modules)
     twice(workshop, main.f, sandbox)
     assert len(sys.modules) == before + 2  # the module of the orchestrator, of two more instances
+
+
+def test_text_keeps_no_class_alive(workshop: Any) -> None:
+    module = workshop.module(
+        "import weakref\nfrom dataclasses import dataclass, field\nSTATE = []\n@dataclass\nclass Item:\n"
+        "    tags: set = field(default_factory=lambda: set(STATE))\n"
+        "def orchestrator():\n    assert f'{Item()} {[Item({1, 2})]}'\n    return weakref.ref(Item)\n"
+    )
+    run, function = workshop.start(module.orchestrator)
+    with run.active():
+        found = function()
+    assert found() is not None
+    run.close()
+    del function
+    gc.collect()
+    assert found() is None
