@@ -208,7 +208,7 @@ async def start_moves_a_waiting_child_into_a_cancelled_nursery(trio: Any, log: L
     async def child(task_status: Any) -> None:
         statuses.append(task_status)
         try:
-            await trio.sleep(9)
+            await trio.sleep_forever()
         finally:
             log("child", trio.current_time())
 
