@@ -252,6 +252,8 @@ RULES: tuple[Rule, ...] = (
     Rule("trio.to_thread", "thread"),
     Rule("anyio", "loop", remedies={"sleep": "sleep", "open_file": "file", "Path": "file", "run_process": "process",
                                     "connect_tcp": "net", "create_task_group": "task"}),
+    Rule("anyio.from_thread", "thread"),
+    Rule("anyio.to_thread", "thread"),
     Rule("uvloop", "loop"),
     Rule("gevent", "loop"),
     Rule("eventlet", "loop"),

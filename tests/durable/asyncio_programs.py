@@ -743,6 +743,43 @@ async def a_group_that_fails_cancels_who_waits_for_the_failure(asyncio: Any, log
 
 
 @program
+async def a_group_that_fails_cancels_a_wait_in_which_others_are_done(asyncio: Any, log: Log) -> Any:
+    async def fails(go: Any) -> None:
+        await go.wait()
+        raise KeyError("child")
+
+    async def succeeds(go: Any) -> None:
+        go.set()
+
+    for return_when in (asyncio.ALL_COMPLETED, asyncio.FIRST_EXCEPTION):
+        go = asyncio.Event()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(fails(go)), group.create_task(succeeds(go))]
+                await asyncio.wait(tasks, return_when=return_when)
+                log("not reached")
+        except* KeyError as errors:
+            log(errors)
+
+
+@program
+async def wait_for_what_is_done_is_a_wait(asyncio: Any, log: Log) -> Any:
+    async def other() -> None:
+        log("other")
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(other())
+        await task
+        group.create_task(other())
+        log(len((await asyncio.wait([task]))[0]))
+        asyncio.current_task().cancel()
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            log("cancelled", asyncio.current_task().uncancel())
+
+
+@program
 async def condition_wakes_in_order(asyncio: Any, log: Log) -> Any:
     condition = asyncio.Condition()
 

@@ -181,6 +181,71 @@ def test_anyio_names():
     assert DURABLE_TRIO.current_time is ANYIO.current_time
 
 
+def test_anyio_streams():
+    async def program(trio, log):
+        async def produce(stream):
+            async with stream:
+                for number in range(3):
+                    await stream.send(number)
+                    log("sent", number)
+
+        send, receive = ANYIO.create_memory_object_stream[int]()
+        async with ANYIO.create_task_group() as group:
+            group.start_soon(produce, send.clone())
+            group.start_soon(produce, send)
+            with receive:
+                log(sorted([number async for number in receive]))
+        for call in (receive.receive_nowait, lambda: send.send_nowait(1)):
+            try:
+                call()
+            except ANYIO.ClosedResourceError as error:
+                log(error)
+        send, receive = ANYIO.create_memory_object_stream(1)
+        try:
+            send.send_nowait(1)
+            send.send_nowait(2)
+        except ANYIO.WouldBlock as error:
+            log(error)
+        send.close()
+        log(await receive.receive())
+        try:
+            await receive.receive()
+        except ANYIO.EndOfStream as error:
+            log(error)
+        return ANYIO.EndOfStream is trio.EndOfChannel
+
+    trace = run(program)
+    assert sorted(trace[:6]) == sorted([("'sent'", str(number)) for number in range(3)] * 2)
+    assert trace[6:] == (
+        ("[0, 0, 1, 1, 2, 2]",),
+        ("ClosedResourceError: ",),
+        ("ClosedResourceError: ",),
+        ("WouldBlock: ",),
+        ("1",),
+        ("EndOfChannel: ",),
+        ("returned", "True"),
+    )
+
+
+def test_anyio_takes_a_time_that_is_over():
+    async def program(trio, log):
+        with ANYIO.move_on_after(-1) as scope:
+            await ANYIO.sleep(1)
+        log(scope.cancelled_caught)
+        try:
+            with ANYIO.fail_after(-1):
+                await ANYIO.sleep(1)
+        except TimeoutError:
+            log("late", ANYIO.current_time())
+
+        async def service(*, task_status=ANYIO.TASK_STATUS_IGNORED):
+            task_status.started()
+
+        await service()
+
+    assert run(program) == (("True",), ("'late'", "0.0"), ("returned", "None"))
+
+
 def test_a_queue_item_is_put_or_the_put_is_cancelled():
     async def program(trio, log):
         queue = DURABLE.Queue()

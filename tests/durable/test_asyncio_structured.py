@@ -103,16 +103,20 @@ class Interpreter:
                 await asyncio.shield(asyncio.sleep(seconds))
             case ("put",):
                 self.queue.put_nowait(where)
+                await self.go_on(where)
             case ("get",):
                 self.log(where, await asyncio.wait_for(self.queue.get(), seconds))
+                await self.go_on(where)
             case ("lock",):
                 async with self.lock:
                     await asyncio.sleep(seconds)
             case ("set event",):
                 self.event.set()
+                await self.go_on(where)
             case ("wait event",):
                 # Nothing waits for ever: a block that takes its cancellation back would never end.
                 await asyncio.wait_for(self.event.wait(), seconds)
+                await self.go_on(where)
             case ("group", children, block):
                 async with asyncio.TaskGroup() as group:
                     self.start(group, where, children)
@@ -148,6 +152,10 @@ class Interpreter:
                     await self.block(f"{where}f", cleanup)
             case _:
                 raise AssertionError(statement)
+
+    async def go_on(self, where: str) -> None:
+        """Who wakes and who is woken part ways: `wait_for` takes more turns of the loop in Python 3.11 than later."""
+        await self.asyncio.sleep(self.some_time(f"{where} goes on"))
 
     def start(self, group: Any, where: str, children: list[Any]) -> list[Any]:
         made = [group.create_task(self.child(f"{where}c{number}", child)) for number, child in enumerate(children)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -308,3 +310,21 @@ def test_durable_waits_are_never_instantaneous():
 
     run = durable_run(main=main, answer=lambda task, now: (0.0, ev.TaskCompleted(-1, 0, task.id, None)))
     assert run.trace == ("COMPLETED", "the error won")
+
+
+def test_times_are_numbers_of_seconds():
+    soon, later = timedelta(seconds=1), datetime(2030, 1, 1, tzinfo=UTC)
+    for call in (
+        lambda: trio.move_on_after(soon),
+        trio.fail_after(soon).__enter__,
+        trio.sleep(soon).__await__().__next__,
+    ):
+        with pytest.raises(TypeError, match=r"seconds, got datetime.timedelta\(seconds=1\).*total_seconds\(\)"):
+            call()
+    for call in (
+        lambda: trio.move_on_at(later),
+        trio.fail_at(later).__enter__,
+        trio.sleep_until(later).__await__().__next__,
+    ):
+        with pytest.raises(TypeError, match=r"clock, got datetime.datetime\(2030.*timestamp\(\)"):
+            call()

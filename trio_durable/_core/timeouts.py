@@ -39,13 +39,18 @@ def current_effective_deadline() -> float:
 
 def move_on_at(deadline: float, *, shield: bool = False) -> CancelScope:
     """A scope that is left quietly at `deadline`, seconds on the orchestration's clock."""
-    return CancelScope(deadline=deadline, shield=shield)
+    try:
+        return CancelScope(deadline=deadline, shield=shield)
+    except TypeError:
+        raise TypeError(
+            f"a deadline is a number of seconds on the orchestration's clock, got {deadline!r}. "
+            "Of a datetime with a time zone, give its timestamp()."
+        ) from None
 
 
 def move_on_after(seconds: float, *, shield: bool = False) -> CancelScope:
     """A scope that is left quietly `seconds` after it was entered."""
-    if seconds < 0:
-        raise ValueError("`seconds` must be non-negative")
+    _not_negative(seconds)
     if isnan(seconds):
         raise ValueError("`seconds` must not be NaN")
     return CancelScope(relative_deadline=seconds, shield=shield)
@@ -88,9 +93,19 @@ async def sleep_until(deadline: float) -> None:
 
 async def sleep(seconds: float) -> None:
     """Wait for `seconds`; 0 is a checkpoint that asks for no timer.  Raises ValueError for a negative number or NaN."""
-    if seconds < 0:
-        raise ValueError("`seconds` must be non-negative")
+    _not_negative(seconds)
     if seconds == 0:
         await checkpoint()
     else:
         await sleep_until(current_scheduler().time() + seconds)
+
+
+def _not_negative(seconds: float) -> None:
+    try:
+        negative = seconds < 0
+    except TypeError:
+        raise TypeError(
+            f"expected a number of seconds, got {seconds!r}. Of a timedelta, give total_seconds()."
+        ) from None
+    if negative:
+        raise ValueError("`seconds` must be non-negative")

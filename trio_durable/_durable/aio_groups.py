@@ -12,7 +12,7 @@ from typing import Any
 from trio_durable._core.deadlines import Deadline
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.tasks import Task, current_scheduler, wait_on
-from trio_durable._durable.aio_tasks import AioFuture, AioTask, ensure, first_done, running_task, start
+from trio_durable._durable.aio_tasks import AioFuture, AioTask, ensure, first_done, pause, running_task, start
 
 __all__ = ["TaskGroup", "Timeout", "as_completed", "timeout", "timeout_at", "wait", "wait_for"]
 
@@ -245,21 +245,34 @@ async def wait(
         raise ValueError(f"Invalid return_when value: {return_when}")
     futures = {each: ensure(each) for each in given}
 
-    def enough() -> bool:
-        done = [future for future in futures.values() if future.done()]
-        if return_when == asyncio.FIRST_COMPLETED:
-            return bool(done)
-        failed = any(future._exception is not None and not future.cancelled() for future in done)
-        return len(done) == len(futures) or (return_when == asyncio.FIRST_EXCEPTION and failed)
+    missing = len(futures)
+    # One future for the whole wait: who is woken by each that is done could no longer be cancelled by the last of them.
+    enough = AioFuture()
 
+    def one_done(future: AioFuture) -> None:
+        nonlocal missing
+        missing -= 1
+        failed = future._exception is not None and not future.cancelled()
+        if (
+            missing == 0
+            or return_when == asyncio.FIRST_COMPLETED
+            or (return_when == asyncio.FIRST_EXCEPTION and failed)
+        ):
+            enough._settle(None, None)
+
+    for future in futures.values():
+        future._observe(one_done)
     try:
         async with Timeout(None if timeout is None else current_scheduler().time() + timeout):
-            while not enough():
-                await first_done(future for future in futures.values() if not future.done())
+            if enough.done():
+                await pause()
+            else:
+                await enough
     except TimeoutError:
         pass
     finally:
         for each, future in futures.items():
+            future._ignore(one_done)
             if future is not each:
                 future.cancel()  # the task that waited for a durable future on our behalf
     done = {each for each, future in futures.items() if _is_done(each, future)}

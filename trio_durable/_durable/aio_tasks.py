@@ -112,6 +112,11 @@ class AioFuture:
         else:
             self._observers.append(observer)
 
+    def _ignore(self, observer: Callable[[Any], None]) -> None:
+        """Forget the kernel's own `observer`, if it was not called yet."""
+        if observer in self._observers:
+            self._observers.remove(observer)
+
     def set_result(self, result: Any) -> None:
         """It is done, with `result`; raises InvalidStateError if it was done."""
         if self._done:

@@ -1,6 +1,7 @@
 """What `import anyio` gives inside an orchestration: the part of it that waits, over the durable Trio.
 
-It works whether anyio is installed or not; where it is, the sandbox refuses its other names.
+The sandbox refuses anyio's other names.  Errors are Trio's, under anyio's names: `anyio.EndOfStream` is
+`trio.EndOfChannel`.
 """
 
 from __future__ import annotations
@@ -8,11 +9,16 @@ from __future__ import annotations
 from types import SimpleNamespace, TracebackType
 from typing import Any
 
-from trio_durable._core import nurseries, scopes, sync, timeouts
-from trio_durable._core.tasks import checkpoint, current_scheduler
-from trio_durable._durable.vocabulary import TRIO
+from trio_durable._core import channels, nurseries, scopes, sync, timeouts
+from trio_durable._core.tasks import (
+    cancel_shielded_checkpoint,
+    checkpoint,
+    checkpoint_if_cancelled,
+    current_scheduler,
+)
+from trio_durable._durable.vocabulary import TASK_STATUS_IGNORED, TRIO
 
-__all__ = ["DURABLE", "anyio_facade"]
+__all__ = ["DURABLE", "LOWLEVEL", "anyio_facade"]
 
 
 class TaskGroup:
@@ -59,8 +65,8 @@ class fail_after:
 
 
 def move_on_after(delay: float | None, shield: bool = False) -> scopes.CancelScope:
-    """A block that is left quietly `delay` seconds after it was entered; None for no limit."""
-    return scopes.CancelScope(shield=shield) if delay is None else timeouts.move_on_after(delay, shield=shield)
+    """A block that is left quietly `delay` seconds after it was entered; None for no limit, below 0 is 0."""
+    return scopes.CancelScope(shield=shield) if delay is None else timeouts.move_on_after(max(delay, 0), shield=shield)
 
 
 def create_task_group() -> TaskGroup:
@@ -73,14 +79,29 @@ def get_cancelled_exc_class() -> type[BaseException]:
     return TRIO.Cancelled
 
 
+class create_memory_object_stream(channels.open_memory_channel):
+    """`send, receive = create_memory_object_stream(n)`: a stream that buffers `n` values (inf: any number)."""
+
+    __slots__ = ()
+
+    def __new__(cls, max_buffer_size: float = 0) -> Any:
+        return channels.open_memory_channel.__new__(cls, max_buffer_size)
+
+
 DURABLE: dict[str, Any] = {
+    "BrokenResourceError": TRIO.BrokenResourceError,
+    "BusyResourceError": TRIO.BusyResourceError,
     "CancelScope": scopes.CancelScope,
     "CapacityLimiter": sync.CapacityLimiter,
+    "ClosedResourceError": TRIO.ClosedResourceError,
     "Condition": sync.Condition,
+    "EndOfStream": TRIO.EndOfChannel,
     "Event": sync.Event,
     "Lock": sync.Lock,
     "Semaphore": sync.Semaphore,
+    "TASK_STATUS_IGNORED": TASK_STATUS_IGNORED,
     "WouldBlock": TRIO.WouldBlock,
+    "create_memory_object_stream": create_memory_object_stream,
     "create_task_group": create_task_group,
     "current_effective_deadline": timeouts.current_effective_deadline,
     "current_time": timeouts.current_time,
@@ -92,7 +113,13 @@ DURABLE: dict[str, Any] = {
     "sleep_until": timeouts.sleep_until,
 }
 
-_FACADE = SimpleNamespace(**DURABLE, lowlevel=SimpleNamespace(checkpoint=checkpoint))
+LOWLEVEL: dict[str, Any] = {
+    "cancel_shielded_checkpoint": cancel_shielded_checkpoint,
+    "checkpoint": checkpoint,
+    "checkpoint_if_cancelled": checkpoint_if_cancelled,
+}
+
+_FACADE = SimpleNamespace(**DURABLE, lowlevel=SimpleNamespace(**LOWLEVEL))
 
 
 def anyio_facade(run: object = None) -> SimpleNamespace:

@@ -119,8 +119,8 @@ def markdown() -> str:
         order = {"durable": 0, "passed through": 1, "refused": 2}
         for (status, remedy), names in sorted(by_status.items(), key=lambda item: (order[item[0][0]], item[0][1])):
             lines.append(f"| {status} | {' '.join(names)} | {remedy} |")
-    others = " ".join(f"`{name}`" for name in sorted(anyio_facade.DURABLE))
-    lines += ["", "### `anyio`", "", f"Durable: {others} `lowlevel.checkpoint`.", "", END]
+    others = [*sorted(anyio_facade.DURABLE), *(f"lowlevel.{name}" for name in sorted(anyio_facade.LOWLEVEL))]
+    lines += ["", "### `anyio`", "", f"Durable: {' '.join(f'`{name}`' for name in others)}.", "", END]
     return "\n".join(lines)
 
 

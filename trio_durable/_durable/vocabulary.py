@@ -18,10 +18,13 @@ import trio
 
 from trio_durable._core.signals import CancelReason, Vocabulary
 
-__all__ = ["ABC", "TRIO", "TRIO_LOWLEVEL", "Abort", "Hidden"]
+__all__ = ["ABC", "TASK_STATUS_IGNORED", "TRIO", "TRIO_LOWLEVEL", "Abort", "Hidden"]
 
 #: Trio's abstract classes, which hold nothing.
 ABC = trio.abc
+
+#: What a function takes that may be started by a nursery or called: `started` on it does nothing.
+TASK_STATUS_IGNORED = trio.TASK_STATUS_IGNORED
 
 #: Trio's low level, looked at for its names; of its contents only sentinels, types and markers are used.
 TRIO_LOWLEVEL = trio.lowlevel
