@@ -33,6 +33,13 @@ async def cleans_up_shielded(ctx, order: str) -> str:
             await ctx.call_activity(refund, input=order)
 
 
+async def in_nurseries(ctx, order: str) -> None:
+    async with trio.open_nursery() as outer, trio.open_nursery() as inner:
+        outer.start_soon(trio.sleep_forever)
+        inner.start_soon(trio.sleep_forever)
+        await ctx.wait_for_external_event("shipped")
+
+
 async def answers(ctx, order: str) -> str:
     try:
         await ctx.wait_for_external_event("shipped")
@@ -59,7 +66,7 @@ async def client():
     ORDER.clear()
     async with open_sidecar(":memory:") as sidecar:
         worker = Worker(sidecar.channel())
-        for function in (cleans_up, cleans_up_shielded, answers, parent, generator):
+        for function in (cleans_up, cleans_up_shielded, in_nurseries, answers, parent, generator):
             worker.add_orchestrator(function)
         worker.add_activity(refund)
         async with trio.open_nursery() as nursery, Client(sidecar.channel()) as client:
@@ -88,6 +95,13 @@ async def test_unshielded_cleanup_meets_the_cancellation_again(client):
     state = await run(client, cleans_up, "o2")
     assert state.runtime_status is OrchestrationStatus.CANCELED
     assert ORDER == []
+
+
+async def test_a_cancellation_says_why_however_many_nurseries_it_went_through(client):
+    state = await run(client, in_nurseries, "o8", reason="customer left")
+    assert state.runtime_status is OrchestrationStatus.CANCELED
+    assert state.failure_details.error_type == "trio.Cancelled"
+    assert "customer left" in state.failure_details.error_message
 
 
 async def test_code_may_answer_instead(client):

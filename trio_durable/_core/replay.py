@@ -446,8 +446,12 @@ class Replay:
             return
         number = self._take_id()
         if error is not None:
-            failure = FailureDetails.from_exception(error)
             status = Status.CANCELED if self._was_cancelled(error) else Status.FAILED
+            if status is Status.CANCELED:
+                # Through how many nurseries it went is nobody's business: they all say why the instance was cancelled.
+                while isinstance(error, BaseExceptionGroup):
+                    error = error.exceptions[0]
+            failure = FailureDetails.from_exception(error)
             self._completion = CompleteOrchestration(number, status, failure=failure)
         elif self._next_input is not None:
             self._completion = CompleteOrchestration(
