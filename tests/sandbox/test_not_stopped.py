@@ -35,9 +35,11 @@ HOLES = {
         True,
     ),
     "text-within-objects": (
-        "import inspect\ndef g(x=object()): ...\nreturn ' at 0x' in str(inspect.signature(g))",
-        True,
+        "import inspect, logging\ndef g(x=object()): ...\nrecord = logging.makeLogRecord({'msg': '%s', 'args': (object(),)})\n"
+        "return ' at 0x' in str(inspect.signature(g)), ' at 0x' in record.getMessage()",
+        (True, True),
     ),
+    "environment-under-another-name": ("import user_vendored\nreturn user_vendored.e['PATH'] != ''", True),
     "fields-of-shared-classes": (
         "import importlib, dataclasses\nm = importlib.import_module('user_hole_shared_models')\n"
         "dataclasses.fields(m.D)[0].default = 2\nreturn dataclasses.fields(m.D)[0].default",
@@ -58,7 +60,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     packages = tmp_path / "site-packages"
     packages.mkdir()
     (packages / "user_vendored.py").write_text(
-        "import time, uuid\nfrom dataclasses import dataclass, field\nSTATE = []\n"
+        "import time, uuid\nfrom os import environ as e\nfrom dataclasses import dataclass, field\nSTATE = []\n"
         "def stamp(): return time.time()\n@dataclass\nclass Model:\n    id: object = field(default_factory=uuid.uuid4)\n"
     )
     (tmp_path / "user_hole_shared_models.py").write_text(
