@@ -45,7 +45,7 @@ test-all:  ## the tests in every Python of this machine
 	done
 
 fuzz: $(VENV)/.made-test  ## more than 50,000 random programs and histories through the engine (about ten minutes)
-	@$(BIN)/python -m pytest tests/testing/test_fuzz.py --hypothesis-profile=fuzz --hypothesis-show-statistics --timeout=0 $(ARGS)
+	@$(BIN)/python -m pytest tests/testing/test_fuzz.py tests/testing/test_operations.py --hypothesis-profile=fuzz --hypothesis-show-statistics --timeout=0 $(ARGS)
 
 mutants: $(VENV)/.made-test $(VENV)/.made-mutants  ## break _core in small ways, one at a time, and see which break no test notices
 	@$(BIN)/python tests/testing/mutants.py $(ARGS)

@@ -8,16 +8,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.testing import programs, shop
 from tests.testing.conftest import EXAMPLES, shop_worker
 from trio_durable import OrchestrationStatus, Worker
-from trio_durable._core import events as ev
 from trio_durable.testing import play, replays, strategies
-from trio_durable.testing.pair import Pair
 
 SECONDS = st.integers(0, 3)
 NAMES = st.sampled_from(["a", "A", "b"])
@@ -98,90 +94,6 @@ def healthy(outcome):
     else:
         ends = (OrchestrationStatus.COMPLETED, OrchestrationStatus.TERMINATED, OrchestrationStatus.CANCELED)
         assert outcome.status in ends
-
-
-class ClientOperations(RuleBasedStateMachine):
-    """What clients do to one instance, against a model of what its state may then be."""
-
-    @initialize()
-    def begin(self):
-        self.pair = Pair(shop_worker())
-        self.pair.start("waits", None, "i")
-        self.sent: list[ev.Event] = []
-        self.status = OrchestrationStatus.PENDING
-        self.result = None
-        self.events: list[str] = []
-
-    def send(self, event):
-        self.pair.send("i", event)
-        self.sent.append(event)
-
-    @rule(data=st.sampled_from(["0", '""', "false", "[]", '{"a":1}', None]), name=st.sampled_from(["go", "GO", "no"]))
-    def raise_event(self, data, name):
-        self.send(ev.EventRaised(-1, self.pair.now, name, data))
-
-    @rule()
-    def suspend(self):
-        self.send(ev.ExecutionSuspended(-1, self.pair.now))
-
-    @rule()
-    def resume(self):
-        self.send(ev.ExecutionResumed(-1, self.pair.now))
-
-    @rule(output=st.sampled_from(['"x"', "0", None]))
-    def terminate(self, output):
-        self.send(ev.ExecutionTerminated(-1, self.pair.now, output))
-
-    @rule()
-    def crash(self):
-        self.pair.crash()
-
-    @precondition(lambda self: self.pair.ready())
-    @rule()
-    def lose(self):
-        self.pair.lose("i")
-
-    @precondition(lambda self: self.pair.ready())
-    @rule()
-    def turn(self):
-        self.pair.turn("i")
-        if self.status is OrchestrationStatus.PENDING:
-            self.status = OrchestrationStatus.RUNNING
-        sent, self.sent = self.sent, []
-        for event in sent:
-            self.apply(event)
-
-    def apply(self, event):
-        """The model: first come, first served; an end is an end; what arrives while suspended waits."""
-        if self.status.is_terminal:
-            return
-        if isinstance(event, ev.ExecutionTerminated):
-            self.status, self.result = OrchestrationStatus.TERMINATED, event.input
-        elif isinstance(event, ev.ExecutionSuspended):
-            self.status = OrchestrationStatus.SUSPENDED
-        elif isinstance(event, ev.ExecutionResumed):
-            self.status = OrchestrationStatus.RUNNING
-        elif event.name.casefold() == "go":
-            self.events.append(event.input)
-        if self.status is OrchestrationStatus.RUNNING and self.events:
-            self.status, self.result = OrchestrationStatus.COMPLETED, self.events[0]
-
-    @invariant()
-    def states_agree(self):
-        instance = self.pair.life("i").instance
-        assert instance.status is self.status
-        if self.status.is_terminal:
-            assert instance.completed is not None
-            assert instance.completed.result == self.result
-
-    def teardown(self):
-        if hasattr(self, "pair"):
-            EXAMPLES["client operations"] += 1
-            self.pair.close()
-
-
-TestClientOperations = ClientOperations.TestCase
-TestClientOperations.settings = settings(deadline=None)
 
 
 @pytest.mark.parametrize("program", [["call", 1], ["nursery", [["call", 1], ["sleep", 2]]]])

@@ -4,6 +4,7 @@
     stage           `open_stage`: a real sidecar, client and workers in one Trio run
     histories       `load_history`, `replay_history`: does today's code agree with what happened?
     properties      `replays`, `play`, `strategies`: property tests over orders, failures and crashes (Hypothesis)
+    operations      `ClientOperations`: everything that clients may do, against a model (Hypothesis)
     static          `check_paths`, `check_source`: what is not deterministic, found without running it
     conformance     `check_store`, `check_sidecar`, `check_converter`: for those who bring their own
 
@@ -30,10 +31,12 @@ from trio_durable.testing.stage import Stage, open_stage
 
 if TYPE_CHECKING:
     from trio_durable.testing import strategies
+    from trio_durable.testing.operations import ClientOperations
     from trio_durable.testing.properties import replays
 
 __all__ = [
     "ActivityCall",
+    "ClientOperations",
     "ConformanceError",
     "DidNotEndError",
     "Finding",
@@ -66,7 +69,7 @@ __all__ = [
 ]
 
 #: What needs Hypothesis, and where it is.
-_WITH_HYPOTHESIS = {"replays": "properties", "strategies": ""}
+_WITH_HYPOTHESIS = {"ClientOperations": "operations", "replays": "properties", "strategies": ""}
 
 # Tracebacks and reprs show the name under which users import a thing.
 for _name in __all__:
