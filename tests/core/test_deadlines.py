@@ -76,6 +76,53 @@ def test_moving_a_deadline_again_and_again_leaves_few_entries_and_loses_none():
     assert expired == ["a", "b", "c", "d", "e", "f"]
 
 
+def test_what_stands_for_long_outlasts_many_that_do_not():
+    deadlines, (long, short), expired, timers = owners("ab")
+    deadlines.register(long, 5000, 0)
+    for moment in range(2000):
+        deadlines.register(short, 1 + moment, 0)
+        deadlines.register(short, inf, 0)
+    assert len(deadlines._heap) < 1500
+    deadlines.arm(timers.append)
+    (timer,) = timers
+    timer.fired()
+    assert expired == ["a"]
+
+
+def test_a_deadline_may_be_moved_away_and_back():
+    deadlines, (a, b), expired, timers = owners("ab")
+    for deadline in (5, 7, 5, 7, 5):
+        deadlines.register(a, deadline, 0)
+        deadlines.register(b, deadline, 0)
+    deadlines.arm(timers.append)
+    timers[0].fired()
+    assert expired == ["a", "b"]
+
+
+def test_a_recorded_time_moves_only_the_deadline_that_it_was_asked_for():
+    moved = []
+
+    class Moving(Owner):
+        def _move(self, deadline):
+            moved.append((self.name, deadline))
+            self.deadlines.register(self, deadline, 0)
+
+    deadlines, timers = Deadlines(), []
+    stands, later, gone = made = [Moving(deadlines, name, []) for name in ("stands", "later", "gone")]
+    for owner in made:
+        deadlines.register(owner, 5, 0)
+    deadlines.arm(timers.append)
+    deadlines.register(later, 9, 0)
+    deadlines.register(gone, inf, 0)
+    for timer in timers:
+        timer.recorded(8 * SECOND)
+        assert timer.fire_at == 8 * SECOND
+    assert moved == [("stands", 8.0)]
+    assert (stands._registered, later._registered, gone._registered) == (8.0, 9, inf)
+    timers[0].recorded(8 * SECOND)
+    assert len(moved) == 1
+
+
 def test_a_later_deadline_needs_no_other_timer_until_the_first_one_fires():
     deadlines, (a,), expired, timers = owners("a")
     deadlines.register(a, 5, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_durable import NonRetryableError, TaskFailedError
@@ -54,6 +54,7 @@ Errors = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(Errors, st.integers(0, 40))
 def test_however_failures_are_nested_the_chain_ends(error, generations):
     for _ in range(generations):

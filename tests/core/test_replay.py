@@ -622,7 +622,7 @@ def test_closing_runs_finally_blocks_and_asks_for_nothing():
     assert s.replay.turn([], []).actions == s.turns[0].actions
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_crash_anywhere_changes_nothing(data):
     """Random programs of calls, timers, waits and fan-outs, answered in random order with random batching: a worker

@@ -158,7 +158,7 @@ class NurseryManager:
     _scope: CancelScope
     _nursery: Nursery
 
-    def __init__(self, strict_exception_groups: bool = True) -> None:
+    def __init__(self, strict_exception_groups: bool) -> None:
         self.strict_exception_groups = strict_exception_groups
 
     async def __aenter__(self) -> Nursery:

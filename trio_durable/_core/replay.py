@@ -351,21 +351,18 @@ class Replay:
     def _on_confirmation(self, event: Event) -> None:
         number = event.event_id
         action = self._pending.get(number)
-        reason = "nothing of that number" if action is None else mismatch(action, event)
-        while reason is not None and action is not None and is_indefinite(action) and not is_indefinite(event):
+        while action is not None and mismatch(action, event) and is_indefinite(action) and not is_indefinite(event):
             self._drop_optional_timer(number)
             action = self._pending.get(number)
-            reason = "nothing of that number" if action is None else mismatch(action, event)
-        if reason is not None:
+        if action is None or mismatch(action, event):
             if is_indefinite(event):
                 self._make_room(number)
                 return
             raise self._disagreement(expected=event, got=action)
-        if self.on_confirmed is not None and action is not None:
+        if self.on_confirmed is not None:
             self.on_confirmed(action, event)
-        if isinstance(action, CreateTimer) and isinstance(event, TimerCreated):
+        if isinstance(event, TimerCreated):
             # A recorded time wins over the constant in today's code, so that a changed timeout still replays.
-            action.fire_at = event.fire_at
             timer = self._deadline_timers.pop(number, None)
             if timer is not None:
                 timer.recorded(event.fire_at)
@@ -389,9 +386,6 @@ class Replay:
         del self._pending[number]
         self._open.pop((Kind.TIMER, number), None)
         self._renumber(lambda old: old - 1 if old > number else old)
-        for kind, moved in list(self._open):
-            if moved >= number and (kind, moved) in self._early:
-                self._deliver_early(kind, moved)
 
     def _make_room(self, number: int) -> None:
         """This history has a timer for an indefinite wait that the code does not make: later ids move up by one."""
@@ -408,6 +402,8 @@ class Replay:
         if self._completion is not None and self._completion.id >= 0:
             self._completion.id = new(self._completion.id)
         self._next_id = new(self._next_id)
+        for key in [key for key in self._open if key in self._early]:
+            self._deliver_early(*key)
 
     def _deliver_early(self, kind: Kind, number: int) -> None:
         event = self._early.pop((kind, number))

@@ -94,7 +94,7 @@ async def _pump(
             while True:
                 await wanted.acquire()
                 if not send._channel.receiving_ends:
-                    break
+                    return
                 try:
                     value = await items.__anext__()
                 except StopAsyncIteration:
@@ -102,7 +102,7 @@ async def _pump(
                 try:
                     await send.send(value)
                 except broken:
-                    break
+                    return
         finally:
             await items.aclose()
 

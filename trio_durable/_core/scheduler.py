@@ -153,7 +153,6 @@ class Scheduler:
         task._scope = scope
         scope._tasks[task] = None
         self._live[task] = None
-        task._queued = True
         self._ready.append(task)
         return task
 
@@ -186,7 +185,7 @@ class Scheduler:
     def _step(self, task: Task) -> None:
         self._current = task
         task._queued = False
-        failure: BaseException | None = None
+        failure: BaseException | None
         try:
             if task._error is None:
                 trap = task.context.run(task.coro.send, task._value)
@@ -203,7 +202,6 @@ class Scheduler:
             value, failure = None, error.with_traceback(tb.tb_next if tb else None)
             del tb
         else:
-            failure = None
             task._value = None
             try:
                 park = trap.park
@@ -212,7 +210,7 @@ class Scheduler:
             else:
                 task._waiting_on = trap
                 park(task)
-                if task._scope._cancelled and task._waiting_on is not None:  # type: ignore[union-attr]
+                if task._scope._cancelled:  # type: ignore[union-attr]
                     task.deliver()
                 if task._pending is not None and task._waiting_on is not None:
                     pending, task._pending = task._pending, None
@@ -266,8 +264,6 @@ class Scheduler:
                 del self._live[task]
                 self._current = task
                 waiting_on, task._waiting_on = task._waiting_on, None
-                # Whoever would wake it, in the last moments of others, finds it ready.
-                task._queued = True
                 if waiting_on is not None:
                     with suppress(Exception):  # an abort function of the user's
                         waiting_on.forget(task)

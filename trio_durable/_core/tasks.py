@@ -83,6 +83,9 @@ class Task:
         "parent_nursery",
     )
 
+    #: the innermost scope; None once the task has ended
+    _scope: CancelScope | None
+
     def __init__(
         self,
         scheduler: Scheduler,
@@ -98,10 +101,10 @@ class Task:
         self._waiting_on: Waitable | None = None
         self._value: Any = None
         self._error: BaseException | None = None
-        self._queued = False
+        #: whether it is among those that are ready, as it is from the start
+        self._queued = True
         #: an edge-triggered interruption that found the task busy: raised at its next wait
         self._pending: BaseException | None = None
-        self._scope: CancelScope | None = None
         self._child_nurseries: list[Nursery] | None = None
         self._breaks: list[ParkingLot] | None = None
         self.parent_nursery = nursery
@@ -130,7 +133,7 @@ class Task:
         """Where it stands: each frame from its coroutine inwards to where it waits, with the line."""
         inner: Any = self.coro
         while inner is not None:
-            for prefix in ("cr", "gi", "ag"):
+            for prefix in ("cr", "gi"):
                 frame = getattr(inner, f"{prefix}_frame", None)
                 if frame is not None:
                     yield frame, frame.f_lineno
@@ -189,8 +192,7 @@ class Task:
         self._scope = scope
         if scope is not None:
             scope._tasks[self] = None
-            if scope._cancelled and self._waiting_on is not None:
-                self.deliver()
+            self.deliver()
 
     def deliver(self) -> None:
         """Raise a Cancelled where the task waits, if its scope is cancelled and the wait can be withdrawn."""

@@ -25,7 +25,7 @@ class TaskGroup:
     """anyio's name for a nursery."""
 
     def __init__(self) -> None:
-        self._manager = nurseries.NurseryManager()
+        self._manager = nurseries.NurseryManager(True)
 
     async def __aenter__(self) -> TaskGroup:
         self._nursery = await self._manager.__aenter__()
