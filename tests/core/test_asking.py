@@ -71,13 +71,13 @@ def test_a_detached_orchestration(script):
         script,
         lambda r: (
             r.start_detached(
-                "d", "[1]", instance_id="x", scheduled_start=5, tags={"k": "v"}, trace=TRACE, router=ROUTER
+                "d", "[1]", instance_id="x", version="v", scheduled_start=5, tags={"k": "v"}, trace=TRACE, router=ROUTER
             ),
             r.start_detached("d", None),
             r.start_detached("d", None),
         ),
     )
-    assert action == CreateDetached(1, "d", "x", "[1]", None, 5, None, {"k": "v"}, TRACE, ROUTER)
+    assert action == CreateDetached(1, "d", "x", "[1]", "v", 5, None, {"k": "v"}, TRACE, ROUTER)
     assert other == CreateDetached(2, "d", ids[1])
     assert [action.instance_id, other.instance_id, third.instance_id] == list(ids)
     # Ids that code may have kept: made as they always were.

@@ -65,11 +65,11 @@ def test_events_are_counted_those_held_back_included():
 def test_who_asks_is_told_when_the_past_begins_and_ends():
     replay = replay_of(calls_one)
     told = []
-    replay.on_replaying = told.append
+    replay.on_replaying = lambda replaying: told.append((replaying, replay.is_replaying))
     replay.turn(BEGIN, [])
-    assert told == [True, False]
+    assert told == [(True, True), (False, False)]
     replay.close()
-    assert told == [True, False, True]
+    assert told[2:] == [(True, True)]
 
 
 def test_the_custom_status_is_told_with_every_turn(script):
@@ -241,6 +241,20 @@ def test_a_wait_for_another_event_makes_room_for_the_recorded_one():
     (timer,) = outcome.actions
     assert isinstance(timer, CreateTimer)
     assert (timer.id, timer.name) == (2, "new")
+
+
+def test_what_was_asked_for_before_an_optional_timer_keeps_its_number():
+    async def main(r):
+        before = r.call_activity("before", None, identity)
+        r.wait_for_event("go", identity)
+        after = r.call_activity("after", None, identity)
+        return await before + await after
+
+    past = [*BEGIN, ev.TaskScheduled(1, NOW, "before"), ev.TaskScheduled(2, NOW, "after")]
+    answers = [ev.TaskCompleted(-1, NOW, 2, "2"), ev.TaskCompleted(-1, NOW, 1, "1")]
+    assert replay_of(main).turn(past, [NEXT, *answers]).actions == [
+        CompleteOrchestration(3, Status.COMPLETED, result="12")
+    ]
 
 
 def test_an_early_answer_stays_an_answer_when_later_ids_move():
