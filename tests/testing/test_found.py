@@ -38,3 +38,21 @@ def test_a_cancel_spares_a_coroutine_that_is_awaited_in_a_shield():
         worker=test_fuzz.worker(),
     )
     assert outcome.status is OrchestrationStatus.CANCELED or outcome.result == [[0, 0]]
+
+
+def test_a_failure_during_a_cancel_is_told_without_the_cancelled_beside_it():
+    """The root scope left its own Cancelled in the group: it failed with a BaseExceptionGroup, which none had raised."""
+    outcome = play(
+        "restarts",
+        """
+        start [0,["first wins",[["guid"],["call",0],["shield",0,["call",0]]]]]
+        cancel
+        turn root
+        fail root #1 InjectedError
+        """,
+        worker=test_fuzz.worker(),
+    )
+    assert outcome.status is OrchestrationStatus.FAILED
+    assert outcome.failure.error_type == "ExceptionGroup"
+    assert "TaskFailedError" in outcome.failure.error_message
+    assert "Cancelled" not in outcome.failure.error_message

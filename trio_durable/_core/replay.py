@@ -447,6 +447,9 @@ class Replay:
                 # Through how many nurseries it went is nobody's business: they all say why the instance was cancelled.
                 while isinstance(error, BaseExceptionGroup):
                     error = error.exceptions[0]
+            elif self.scheduler.root._called:
+                # As every scope does: what it has cancelled is taken out of the group, the failures are what is left.
+                error = self.scheduler.root._catch(error) or error
             failure = FailureDetails.from_exception(error)
             self._completion = CompleteOrchestration(number, status, failure=failure)
         elif self._next_input is not None:
