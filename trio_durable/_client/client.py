@@ -240,8 +240,8 @@ class Client:
         """End the instance now, with `output` as its result; `recursive` ends its children too.
 
         Its code does not run again: no `finally` block, no cleanup.  The answer comes when the instance has ended;
-        durabletask-go 0.14 was seen to leave one pending that was told before its `start_at`, and the call with it: give
-        the call a deadline of yours (`trio.move_on_after`) there.
+        durabletask-go 0.14 was seen to leave one pending that was told before its `start_at`, and the call with it:
+        give the call a deadline of yours (`trio.move_on_after`) there.
         """
         payload = _converter.encode(self._converter, output)
         request = calls.terminate(instance_id_of(instance_id), payload, recursive=recursive, app_id=app_id)
