@@ -41,7 +41,7 @@ def test_a_cancel_spares_a_coroutine_that_is_awaited_in_a_shield():
 
 
 def test_a_failure_during_a_cancel_is_told_without_the_cancelled_beside_it():
-    """The root scope left its own Cancelled in the group: it failed with a BaseExceptionGroup, which none had raised."""
+    """The root scope left its own Cancelled in the group, and the instance failed with a BaseExceptionGroup."""
     outcome = play(
         "restarts",
         """
