@@ -11,6 +11,7 @@ The rules of the model:
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 import uuid
@@ -53,11 +54,15 @@ async def client_operations_collect(ctx: Any, order: dict[str, Any]) -> list[Any
 
 
 class _Seen(NamedTuple):
-    """What a client is shown of an instance."""
+    """What a client is shown of an instance; values as JSON text, for 0 is equal to False."""
 
     status: str
-    output: Any = None
-    custom_status: Any = None
+    output: str = "null"
+    custom_status: str = "null"
+
+    @classmethod
+    def of(cls, status: Status, output: object = None, custom_status: object = None) -> _Seen:
+        return cls(status.name, json.dumps(output), json.dumps(custom_status))
 
 
 @dataclass
@@ -105,8 +110,8 @@ class _Modelled:
 
     def shown(self) -> _Seen:
         if self.status.is_terminal:
-            return _Seen(self.status.name, self.output)
-        return _Seen(self.status.name, None, self.seen)
+            return _Seen.of(self.status, self.output)
+        return _Seen.of(self.status, None, self.seen)
 
 
 class ClientOperations(RuleBasedStateMachine):
@@ -259,7 +264,7 @@ class ClientOperations(RuleBasedStateMachine):
             state = self._do(
                 lambda client, each: client.wait_for_orchestration_completion(each, timeout=self.patience), name
             )
-            if _Seen(state.runtime_status.name, state.get_output()) != there.shown():
+            if _Seen.of(state.runtime_status, state.get_output()) != there.shown():
                 raise ConformanceError(f"waiting for {name!r} gave {state!r}; expected {there.shown()}")
         else:
             self._do(lambda client, each: client.wait_for_orchestration_start(each, timeout=self.patience), name)
@@ -301,8 +306,8 @@ class ClientOperations(RuleBasedStateMachine):
         if state is None:
             return None
         ended = state.is_complete
-        return _Seen(
-            state.runtime_status.name,
+        return _Seen.of(
+            state.runtime_status,
             state.get_output() if ended and state.failure_details is None else None,
             None if ended else state.get_custom_status(),
         )
