@@ -14,6 +14,7 @@ from trio_durable._core.actions import CompleteOrchestration, CreateChild, Creat
 from trio_durable._core.events import Status
 from trio_durable._core.replay import Replay
 from trio_durable._core.retry import RetryPolicy
+from trio_durable._core.timeouts import move_on_after
 
 ROUTER = ev.Router("here", "there")
 TRACE = ev.TraceContext("00-1", "2")
@@ -282,3 +283,48 @@ def test_what_decoding_raises_fails_the_call(script):
     s.start()
     s.turn(s.done(1, "[1]"))
     assert s.completion.result == "KeyError('[1]')"
+
+
+def test_a_wait_that_is_over_is_no_longer_waited_for(script):
+    async def main(replay):
+        await replay.wait_for_event("a", identity)
+        box.append(replay.debug_info()["waits_for_events"])
+
+    box: list = []
+    s = script(main)
+    s.start()
+    assert s.replay.debug_info()["waits_for_events"] == ["a"]
+    s.turn(s.raised("A"))
+    assert box[-1] == []
+
+
+async def waits_again(replay, retry):
+    """Give up the wait for a call after five seconds, and wait for it again after an event."""
+    future = replay.call_activity("a", None, identity, retry=retry)
+    with move_on_after(5):
+        await future
+    await replay.wait_for_event("go on", identity)
+    return await future
+
+
+def test_a_call_may_be_waited_for_again(script):
+    s = script(lambda replay: waits_again(replay, TWICE))
+    assert [action.id for action in s.start().actions] == [1, 2]
+    s.turn(s.fired(2))
+    s.turn(s.raised("go on"))
+    s.turn(s.done(1, "late"))
+    assert s.completion.result == "late"
+
+
+def test_what_nobody_waits_for_is_not_tried_again_until_somebody_does(script):
+    retry = RetryPolicy(first_retry_interval=timedelta(seconds=60), max_number_of_attempts=2)
+    s = script(lambda replay: waits_again(replay, retry))
+    s.start()
+    (pause,) = s.turn(s.failed(1)).actions
+    assert isinstance(pause, CreateTimer)
+    s.turn(s.fired(2))
+    assert [type(action) for action in s.turn(s.fired(pause.id)).actions] == []
+    again = s.turn(s.raised("go on")).actions
+    assert [type(action) for action in again] == [ScheduleTask]
+    s.turn(s.done(again[0].id, "second"))
+    assert s.completion.result == "second"

@@ -112,3 +112,60 @@ def test_a_terminate_may_reach_the_children():
 def test_an_instance_before_its_first_turn():
     instance = Instance("i")
     assert (instance.custom_status, instance.continued, instance.completed) == (None, False, None)
+
+
+# -- what a turn may repeat, and what it gives up ----------------------------------------------------------------------
+
+
+def test_an_instance_that_nothing_happened_to():
+    instance = Instance("i")
+    assert instance.last_updated_at == 0
+    assert instance.status is Status.PENDING
+
+
+def test_an_answer_that_came_twice_at_once_counts_once():
+    instance, _ = turn_of(ac.ScheduleTask(1, "a"), ac.ScheduleTask(2, "b"))
+    first, second = (ev.TaskCompleted(-1, NOW, 1, text) for text in ("first", "second"))
+    other = ev.TaskCompleted(-1, NOW, 2, "other")
+    plan = instance.begin([first, second, other], now=NOW)
+    assert plan.events[1:] == [first, other]
+    assert plan.dropped == [second]
+
+
+def test_what_is_asked_for_again_is_left_and_what_follows_is_carried_out():
+    instance, _ = turn_of(ac.ScheduleTask(1, "a"), ac.CreateTimer(2, 5, None))
+    again = [ac.ScheduleTask(1, "a"), ac.CreateTimer(2, 5, None), ac.ScheduleTask(3, "b")]
+    plan = instance.begin([ev.EventRaised(-1, NOW, "poke")], now=NOW)
+    outcome = instance.complete(plan, again, now=NOW, new_id=lambda: "new")
+    assert [task.event_id for task in outcome.tasks] == [3]
+    assert outcome.timers == []
+
+
+@pytest.mark.parametrize(("number", "stalls"), [(2, True), (-1, False)])
+def test_only_the_engines_own_end_may_have_come_less_far_than_the_patches(number, stalls):
+    event = ev.ExecutionStarted(-1, NOW, "main", "1", "i", "e1")
+    instance = Instance("i")
+    instance.complete(instance.begin([event], now=NOW), [], now=NOW, new_id=lambda: "new", patches=("p",))
+    plan = instance.begin([ev.EventRaised(-1, NOW, "poke")], now=NOW)
+    end = ac.CompleteOrchestration(number, Status.FAILED, failure=FAILURE)
+    outcome = instance.complete(plan, [end], now=NOW, new_id=lambda: "new")
+    assert (outcome.stalled is not None) is stalls
+
+
+def test_a_turn_that_cannot_be_carried_out_leaves_nothing_of_it():
+    asked = [
+        ac.ScheduleTask(1, "a"), ac.CreateTimer(2, 5, None), ac.CreateChild(3, "c", "kid"), ac.SendEvent(4, "x", "go"),
+        ac.UnknownAction(5, "dance"),
+    ]  # fmt: skip
+    _, outcome = turn_of(*asked)
+    assert [type(event).__name__ for event in outcome.history] == [
+        "OrchestratorStarted", "ExecutionStarted", "ExecutionCompleted",
+    ]  # fmt: skip
+    assert (outcome.tasks, outcome.timers, outcome.messages) == ([], [], [])
+
+
+def test_a_terminate_reaches_no_child_that_was_given_up_with_its_turn():
+    instance, _ = turn_of(ac.CreateChild(1, "c", "old"))
+    plan = instance.begin([ev.ExecutionTerminated(-1, NOW, "why", True)], now=NOW)
+    outcome = instance.complete(plan, [ac.CreateChild(2, "c", "new")], now=NOW, new_id=lambda: "new")
+    assert [message.to for message in outcome.messages] == ["old"]

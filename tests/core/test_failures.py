@@ -63,6 +63,12 @@ def test_however_failures_are_nested_the_chain_ends(error, generations):
     assert 1 <= len(told) <= MAX_LENGTH
 
 
+def test_what_a_group_holds_twice_is_told_once():
+    twice = ValueError("twice")
+    group = ExceptionGroup("g", [twice, twice, OSError("other")])
+    assert chain(FailureDetails.from_exception(group)) == ["ExceptionGroup", "ValueError", "OSError"]
+
+
 def test_a_circle_of_causes_ends():
     one, two = ValueError("1"), KeyError("2")
     one.__cause__, two.__cause__ = two, one

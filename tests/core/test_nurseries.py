@@ -225,6 +225,23 @@ def test_each_scope_keeps_the_first_reason():
     assert durably(program) == ["inner"]
 
 
+# -- channels ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_not_sent_in_time_is_not_received():
+    async def program(log):
+        send, receive = trio.open_memory_channel(0)
+        with trio.move_on_after(1):
+            await send.send("too late")
+        log(send.statistics().tasks_waiting_send)
+        try:
+            receive.receive_nowait()
+        except trio.WouldBlock:
+            log("nothing")
+
+    assert durably(program) == [0, "nothing"]
+
+
 # -- safe channels ----------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from trio_durable._core.failures import FailureDetails
-from trio_durable._core.retry import RetryPolicy
+from trio_durable._core.retry import RetryPolicy, attempt_of_version
 
 SECOND = 1_000_000_000
 
@@ -78,3 +78,11 @@ def test_jitter_is_a_part_of_the_wait(jitter):
 def test_all_of_a_wait_may_be_jittered_away_and_an_attempt_of_one_second_is_legal():
     assert policy(jitter=1.0).delay(1, FailureDetails("E", "m"), 0, 0) < SECOND
     assert policy(retry_timeout=timedelta(seconds=1), max_retry_interval=timedelta(seconds=1)).jitter == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "number"),
+    [("attempt=3", 3), (f"attempt={'1' * 9}", 111_111_111), (f"attempt={'1' * 10}", None), ("attempt=x", None)],
+)
+def test_which_attempt_a_version_tells(version, number):
+    assert attempt_of_version(version) == number

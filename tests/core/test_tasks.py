@@ -65,8 +65,10 @@ def test_tasks_are_numbered_and_the_first_is_the_root():
         assert task.custom_sleep_data is None
         assert task.eventual_parent_nursery is None
         assert task.aio is None
+    assert list(scheduler.root._tasks) == tasks
     scheduler.run()
     assert scheduler.live == 0
+    assert not scheduler.root._tasks
 
 
 # -- being made ready -------------------------------------------------------------------------------------------------
@@ -321,6 +323,27 @@ def test_generators_that_were_not_finished_end_when_the_instance_does():
     scheduler.dispose()
     assert log == [0, "late", "evicted", "generator", "evicted"]
     assert [generator.ag_frame for generator in kept] == [None, None]
+    assert scheduler.current is None
+
+
+def test_a_generator_that_outlived_every_task_ends_when_the_instance_does():
+    log, kept = [], []
+
+    async def cleans_up():
+        try:
+            yield 1
+        finally:
+            log.append(current_task().name)
+
+    async def leaves_one():
+        kept.append(cleans_up())
+        await anext(kept[0])
+
+    scheduler, _, _ = spawned(leaves_one)
+    scheduler.run()
+    assert (log, scheduler.live) == ([], 0)
+    scheduler.dispose()
+    assert log == ["leaves_one"]
     assert scheduler.current is None
 
 

@@ -246,8 +246,9 @@ class Instance:
         outcome = Outcome(history=events)
         try:
             for action in actions:
-                if self._act(outcome, action, now, new_id, terminate) and outcome.continued:
-                    return self._continue(outcome, action, now, new_id, first_turn)
+                self._act(outcome, action, now, new_id, terminate)
+                if outcome.continued:
+                    return self._continue(action, now, new_id, first_turn)
         except _ProtocolError as error:
             if self.completed is None:  # otherwise the end was made first, and stands
                 self._give_up(outcome)
@@ -273,14 +274,14 @@ class Instance:
         now: int,
         new_id: Callable[[], str],
         terminate: ev.ExecutionTerminated | None,
-    ) -> bool:
-        """Carry out one action; True if it was a completion that took effect."""
+    ) -> None:
+        """Carry out one action; `outcome.continued` says that it was a continue-as-new that took effect."""
         kind = KIND_OF.get(type(action))
         asked = None if kind is None else self._asked.get((kind, action.id))
         if kind is not None and asked is not None:
             if asked == (getattr(action, "name", None) or ""):
                 # Workers of other SDKs that were suspended in the middle of a turn ask for the same thing again.
-                return False
+                return
             raise _ProtocolError(
                 f"The turn of {self.instance_id!r} asks for {kind.value} #{action.id}, which history holds already: the"
                 " code took another path than the one recorded. Expected: a new id for each new action. Check the"
@@ -308,17 +309,16 @@ class Instance:
                 outcome.messages.append(Message(action.instance_id, terminated))
             case ac.CompleteOrchestration():
                 if self.completed is not None:
-                    return False
+                    return
                 if action.status is Status.CONTINUED_AS_NEW:
                     outcome.continued = terminate is None
-                    return outcome.continued
+                    return
                 if not action.status.is_terminal:
                     raise _ProtocolError(
                         f"The turn ends {self.instance_id!r} with status {action.status.name}, which is no end."
                         " Expected COMPLETED, FAILED, TERMINATED, CANCELED or CONTINUED_AS_NEW."
                     )
                 self._end(outcome, action, now)
-                return True
             case ac.VersionNotAvailable():
                 pass  # only beside a terminate, which needs no version
             case _:
@@ -327,7 +327,6 @@ class Instance:
                     f"The turn of {self.instance_id!r} asks for {what} (action #{action.id}), which this sidecar cannot"
                     " do. Expected an action of the Dapr dialect of the protocol. Update the sidecar or the worker."
                 )
-        return False
 
     def _task(self, action: ac.ScheduleTask, now: int) -> ev.TaskScheduled:
         return ev.TaskScheduled(
@@ -431,18 +430,14 @@ class Instance:
     def _give_up(self, outcome: Outcome) -> None:
         """Drop what this turn asked for, and the events that confirmed it: the instance ends without them."""
         for event in outcome.history:
-            row = CONFIRMS.get(type(event))
-            if row is not None:
-                self._asked.pop((row.kind, event.event_id), None)
+            if type(event) in CONFIRMS:
                 self._children.pop(event.event_id, None)
         outcome.history = [e for e in outcome.history if type(e) not in CONFIRMS and type(e) is not ev.EventSent]
         outcome.tasks.clear()
         outcome.timers.clear()
         outcome.messages.clear()
 
-    def _continue(
-        self, outcome: Outcome, action: ac.Action, now: int, new_id: Callable[[], str], first_turn: bool
-    ) -> Outcome:
+    def _continue(self, action: ac.Action, now: int, new_id: Callable[[], str], first_turn: bool) -> Outcome:
         """Begin the next execution; everything else the turn asked for is lost."""
         assert isinstance(action, ac.CompleteOrchestration)
         assert self.started is not None

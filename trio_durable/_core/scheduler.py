@@ -268,6 +268,8 @@ class Scheduler:
                     with suppress(Exception):  # an abort function of the user's
                         waiting_on.forget(task)
                 self._exhaust(task.context, task.coro)
+            # They end as the work of the last task, or of the root task where none was left.
+            self._current = self._current or self.root_task
             while self._generators and self._current is not None:
                 closing = self._generators.pop().aclose()
                 self._exhaust(self._current.context, closing, closing.send, None)
