@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,6 +69,20 @@ def test_what_a_group_holds_twice_is_told_once():
     twice = ValueError("twice")
     group = ExceptionGroup("g", [twice, twice, OSError("other")])
     assert chain(FailureDetails.from_exception(group)) == ["ExceptionGroup", "ValueError", "OSError"]
+
+
+def test_the_stack_is_as_python_prints_it_without_the_causes():
+    try:
+        try:
+            raise KeyError("cause")
+        except KeyError as cause:
+            raise ValueError("wrong") from cause
+    except ValueError as error:
+        told = FailureDetails.from_exception(error).stack_trace
+        assert told == "".join(traceback.format_exception(error, chain=False))
+        assert told is not None
+        assert told.splitlines()[-1] == "ValueError: wrong"
+        assert "KeyError" not in told
 
 
 def test_a_circle_of_causes_ends():

@@ -86,15 +86,16 @@ class Deadline:
 class Deadlines:
     """Every deadline of one scheduler."""
 
-    __slots__ = ("_due", "_entries", "_heap", "_serial", "_standing", "unarmed")
+    __slots__ = ("_due", "_entries", "_heap", "_standing", "unarmed")
 
     def __init__(self) -> None:
-        #: (deadline, number of entry, serial, owner); entries whose owner has another deadline by now are stale
-        self._heap: list[tuple[float, int, int, Deadline]] = []
+        #: (deadline, number of entry, owner); entries whose owner has another deadline by now are stale.  No two owners
+        #: have one number, so that no owner is ever compared with another.
+        self._heap: list[tuple[float, int, Deadline]] = []
         #: in the order in which they were set
         self.unarmed: dict[Deadline, None] = {}
-        self._due: list[tuple[float, int, int, Deadline]] = []
-        self._entries = self._serial = 0
+        self._due: list[tuple[float, int, Deadline]] = []
+        self._entries = 0
         #: how many owners have a deadline
         self._standing = 0
 
@@ -114,9 +115,7 @@ class Deadlines:
         if deadline == inf:
             self.unarmed.pop(owner, None)
             return
-        # The serial number keeps the order of one owner's several entries from ever being asked of the owner.
-        self._serial += 1
-        entry = (deadline, owner._entry, self._serial, owner)
+        entry = (deadline, owner._entry, owner)
         if deadline <= now / _SECOND:
             self.unarmed.pop(owner, None)
             heappush(self._due, entry)
@@ -128,18 +127,18 @@ class Deadlines:
 
     def _prune(self) -> None:
         """Drop the stale entries, or a loop of short blocks would leave one for each."""
-        fresh = {entry[3]: entry for entry in self._heap if entry[3]._registered == entry[0]}
+        fresh = {entry[2]: entry for entry in self._heap if entry[2]._registered == entry[0]}
         self._heap[:] = fresh.values()  # in place: a firing may be going through it
         heapify(self._heap)
 
     def is_due(self, owner: Deadline) -> bool:
         """Whether `owner` is about to expire without a timer."""
-        return any(each is owner and deadline == owner._registered for deadline, _, _, each in self._due)
+        return any(each is owner and deadline == owner._registered for deadline, _, each in self._due)
 
     def expire_due(self) -> None:
         """Expire what was past when it was set."""
         while self._due:
-            deadline, _, _, owner = heappop(self._due)
+            deadline, _, owner = heappop(self._due)
             if owner._registered == deadline:
                 owner._expire()
 
@@ -166,7 +165,7 @@ class Deadlines:
         moment = timer.fire_at / _SECOND
         heap = self._heap
         while heap and heap[0][0] <= moment:
-            deadline, _, _, each = heappop(heap)
+            deadline, _, each = heappop(heap)
             if each._registered == deadline:
                 each._expire()
         if owner._registered != inf:

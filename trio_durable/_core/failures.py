@@ -61,9 +61,7 @@ class FailureDetails:
                 cls(
                     error_type=type_name(link),
                     error_message=_writable(_message(link)),
-                    stack_trace=_writable(
-                        "".join(traceback.format_exception(type(link), link, link.__traceback__, chain=False))
-                    ),
+                    stack_trace=_writable("".join(traceback.format_exception(link, chain=False))),
                     non_retriable=(non_retriable or _forbids_retries(error)) if link is error else False,
                 )
             )
