@@ -8,7 +8,7 @@ from trio_durable._core import actions as ac
 from trio_durable._core import events as ev
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
-from trio_durable._core.instance import Instance, Message
+from trio_durable._core.instance import PATCH_MISMATCH, VERSION_NOT_AVAILABLE, Instance, Message
 
 NOW = 1_700_000_000_000_000_000
 TRACE = ev.TraceContext("00-11", "22", "s=1")
@@ -169,3 +169,53 @@ def test_a_terminate_reaches_no_child_that_was_given_up_with_its_turn():
     plan = instance.begin([ev.ExecutionTerminated(-1, NOW, "why", True)], now=NOW)
     outcome = instance.complete(plan, [ac.CreateChild(2, "c", "new")], now=NOW, new_id=lambda: "new")
     assert [message.to for message in outcome.messages] == ["old"]
+
+
+# -- turns that end the instance, or leave it where it was -------------------------------------------------------------
+
+
+def answered(instance, *actions, now=NOW + 7, **more):
+    plan = instance.begin([ev.EventRaised(-1, NOW, "poke")], now=NOW + 6)
+    return instance.complete(plan, list(actions), now=now, new_id=lambda: "new", **more)
+
+
+@pytest.mark.parametrize(("version", "wanted"), [("v2", "version 'v2'"), (None, "the version it asks for")])
+def test_a_version_that_no_worker_has(version, wanted):
+    instance = Instance("i")
+    first = instance.begin([ev.ExecutionStarted(-1, NOW, "main", "1", "i", "e1")], now=NOW)
+    outcome = instance.complete(first, [], now=NOW, new_id=lambda: "new", version=version)
+    assert outcome.history[0] == ev.OrchestratorStarted(-1, NOW, version=version)
+    outcome = answered(instance, ac.VersionNotAvailable(1))
+    words = f"No connected worker has {wanted} of this orchestration."
+    assert outcome.stalled == ev.ExecutionStalled(-1, NOW + 7, VERSION_NOT_AVAILABLE, words)
+    assert outcome.history == []
+    assert instance.status is Status.STALLED
+
+
+def test_patches_that_history_holds_and_the_code_no_longer():
+    instance = Instance("i")
+    first = instance.begin([ev.ExecutionStarted(-1, NOW, "main", "1", "i", "e1")], now=NOW)
+    outcome = instance.complete(first, [], now=NOW, new_id=lambda: "new", patches=("p", "q"))
+    assert outcome.history[0] == ev.OrchestratorStarted(-1, NOW, patches=("p", "q"))
+    words = (
+        "History holds the patches ['p', 'q'], and the worker's code applied ['p'], which does not begin with them: "
+        "the code was changed where it had been before."
+    )
+    outcome = answered(instance, ac.ScheduleTask(1, "a"), patches=("p",))
+    assert outcome.stalled == ev.ExecutionStalled(-1, NOW + 7, PATCH_MISMATCH, words)
+    assert answered(instance, ac.ScheduleTask(1, "a"), patches=("p", "q", "r")).stalled is None
+
+
+def test_what_cannot_be_carried_out_fails_the_instance():
+    instance, outcome = turn_of(ac.UnknownAction(5, "dance"))
+    end = outcome.history[-1]
+    assert isinstance(end, ev.ExecutionCompleted)
+    assert (end.event_id, end.timestamp, end.status, end.result) == (-1, NOW + 5, Status.FAILED, None)
+    assert end.failure == FailureDetails("OrchestrationProtocolError", end.failure.error_message, non_retriable=True)
+    assert instance.status is Status.FAILED
+
+
+def test_starting_over_is_dated():
+    instance, outcome = turn_of(ac.CompleteOrchestration(1, Status.CONTINUED_AS_NEW, "2"))
+    assert outcome.continued
+    assert outcome.inbox[0].timestamp == instance.last_updated_at == NOW + 5
