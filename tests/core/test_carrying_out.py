@@ -215,7 +215,47 @@ def test_what_cannot_be_carried_out_fails_the_instance():
     assert instance.status is Status.FAILED
 
 
-def test_starting_over_is_dated():
-    instance, outcome = turn_of(ac.CompleteOrchestration(1, Status.CONTINUED_AS_NEW, "2"))
+def test_starting_over_begins_with_all_that_stays():
+    end = ac.CompleteOrchestration(1, Status.CONTINUED_AS_NEW, "2", new_version="v2")
+    end.carryover = [ev.EventRaised(-1, NOW, "kept")]
+    router, tags = ev.Router("", "me"), {"k": "v"}
+    instance, outcome = turn_of(end, router=router, tags=tags, parent=PARENT)
     assert outcome.continued
-    assert outcome.inbox[0].timestamp == instance.last_updated_at == NOW + 5
+    started = ev.ExecutionStarted(
+        -1, NOW + 5, "main", "2", "i", "new", version="v2", parent=PARENT, tags=tags, router=router
+    )
+    assert outcome.inbox == [started, *end.carryover]
+    assert instance.last_updated_at == NOW + 5
+
+
+def test_a_detached_start_is_dated():
+    _, outcome = turn_of(ac.CreateDetached(1, "d", "free"))
+    assert [message.event.timestamp for message in outcome.messages] == [NOW + 5]
+    assert outcome.history[-1] == ev.DetachedCreated(1, NOW + 5, "free")
+
+
+class Dance(ac.Action):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (
+            ac.CompleteOrchestration(1, Status.RUNNING),
+            "The turn ends 'i' with status RUNNING, which is no end. Expected COMPLETED, FAILED, TERMINATED, CANCELED "
+            "or CONTINUED_AS_NEW.",
+        ),
+        *(
+            (
+                action,
+                f"The turn of 'i' asks for {what} (action #5), which this sidecar cannot do. Expected an action of the "
+                "Dapr dialect of the protocol. Update the sidecar or the worker.",
+            )
+            for action, what in [(ac.UnknownAction(5, "waltz"), "waltz"), (Dance(5), "Dance")]
+        ),
+    ],
+)
+def test_what_a_sidecar_says_that_cannot_do_it(action, words):
+    _, outcome = turn_of(action)
+    assert outcome.history[-1].failure.error_message == words
