@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import pytest
 
 from tests.core.test_words import durably
@@ -225,6 +227,20 @@ def test_each_scope_keeps_the_first_reason():
     assert durably(program) == ["inner"]
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"deadline": nan}, "deadline must not be NaN"),
+        ({"relative_deadline": nan}, "relative deadline must not be NaN"),
+        ({"relative_deadline": -1.0}, "timeout must be non-negative"),
+        ({"deadline": 1.0, "relative_deadline": 1.0}, "Cannot specify both a deadline and a relative deadline"),
+    ],
+)
+def test_what_is_no_deadline(given, words):
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        CancelScope(**given)
+
+
 # -- channels ---------------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +302,25 @@ def test_a_safe_channel_that_is_left_while_an_item_is_on_its_way_ends_its_genera
                 nursery.start_soon(leaves)
 
     assert durably(program) == [0, "ended"]
+
+
+def test_a_safe_channel_that_is_left_while_its_generator_sends_raises_nothing():
+    async def program(log):
+        @trio.as_safe_channel
+        async def slow():
+            try:
+                await trio.sleep(2)
+                yield "late"
+            finally:
+                log("ended")
+
+        async with slow() as channel:
+            with trio.move_on_after(1):
+                await channel.receive()
+            await trio.sleep(2)  # by now it has something to send, and nobody receives
+        log("left")
+
+    assert durably(program) == ["ended", "left"]
 
 
 def test_who_is_never_to_be_woken_says_so():

@@ -21,6 +21,7 @@ from trio_durable._core.events import Status
 from trio_durable._core.replay import GUID_NAMESPACE, OrchestratorMissing, Replay, _user_line
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.timeouts import current_time, move_on_after, sleep_forever
+from trio_durable._core.work import ShieldedFuture
 
 NOW = 1_000 * SECOND
 BEGIN = [ev.OrchestratorStarted(-1, NOW), ev.ExecutionStarted(-1, NOW, "main", "[1]", "i", "e1")]
@@ -93,6 +94,20 @@ def test_the_starter_gets_the_event_and_the_replay_and_its_task_the_name():
     replay.turn(BEGIN, [])
     assert seen == [(BEGIN[1], replay)]
     assert replay.scheduler.root_task.name == "main"
+
+
+def test_a_starter_may_start_tasks_itself():
+    async def beside():
+        ran.append("beside")
+
+    def start(started, replay):
+        future = replay.spawn(beside(), "beside", ShieldedFuture)
+        ran.append((type(future), repr(future)))
+        return calls_one(replay)
+
+    ran: list = []
+    assert [action.id for action in Replay("i", start).turn([], BEGIN).actions] == [1]
+    assert ran == [(ShieldedFuture, "<DurableFuture task beside: pending>"), "beside"]
 
 
 def test_a_starter_that_lacks_the_version():
