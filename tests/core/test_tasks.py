@@ -184,6 +184,8 @@ def test_a_waiting_task_that_comes_into_a_cancelled_scope_is_told_at_once():
     assert task.is_waiting
     loud.cancel()
     task.enter(loud)
+    assert not quiet._tasks
+    assert list(loud._tasks) == [task]
     assert wait.log == [("park", 1), ("forget", 1)]
     scheduler.run()
     assert "explicit" in str(ends[0])
@@ -212,6 +214,39 @@ def test_who_is_left_in_a_scope_that_was_left_before_its_time_is_cancelled():
 
     lines = durably(program)
     assert lines[:2] == ["corrupted", ("unknown", "misnesting", None)]
+
+
+def test_a_scope_in_one_that_was_left_before_its_time_catches_what_cancels_it():
+    async def program(log):
+        async def stays():
+            with trio.CancelScope():
+                await trio.Event().wait()
+            log("went on")
+
+        outer, manager = trio.CancelScope(), trio.open_nursery()
+        outer.__enter__()
+        nursery = await manager.__aenter__()
+        nursery.start_soon(stays)
+        await trio.sleep(1)
+        try:
+            outer.__exit__(None, None, None)
+        except RuntimeError:
+            log("corrupted")
+        await manager.__aexit__(None, None, None)
+
+    assert durably(program) == ["corrupted", "went on"]
+
+
+@pytest.mark.parametrize("name", ["move_on_at", "move_on_after", "fail_at", "fail_after"])
+@pytest.mark.parametrize("shield", [True, False])
+def test_a_time_limit_may_be_a_shield(name, shield):
+    async def program(log):
+        with getattr(trio, name)(2_000_000_000, shield=shield) as scope:
+            log(scope.shield)
+        with getattr(trio, name)(2_000_000_000) as scope:
+            log(scope.shield)
+
+    assert durably(program) == [shield, False]
 
 
 def test_a_task_that_has_ended_breaks_no_lots():

@@ -18,7 +18,7 @@ from trio_durable._core.actions import (
     VersionNotAvailable,
 )
 from trio_durable._core.events import Status
-from trio_durable._core.replay import GUID_NAMESPACE, OrchestratorMissing, Replay, _user_line
+from trio_durable._core.replay import CANCEL_EVENT, GUID_NAMESPACE, OrchestratorMissing, Replay, _user_line
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.timeouts import current_time, move_on_after, sleep_forever
 from trio_durable._core.work import ShieldedFuture
@@ -163,6 +163,31 @@ def test_a_suspended_instance_only_says_what_it_cannot_recover_from(action_id, a
     outcome = replay.fail(ValueError("no"), action_id=action_id)
     assert outcome.complete is answered
     assert [action.id for action in outcome.actions] == ([-1] if answered else [])
+
+
+@pytest.mark.parametrize(
+    ("others", "status", "message"),
+    [([], Status.CANCELED, "cancelled due to explicit (enough)"), ([KeyError("k")], Status.FAILED, None)],
+)
+def test_what_is_left_of_a_request_to_stop(others, status, message):
+    async def main(r):
+        try:
+            await calls_one(r)
+        except BaseException as cancelled:
+            raise BaseExceptionGroup("outer", [BaseExceptionGroup("inner", [cancelled]), *others]) from None
+
+    replay = replay_of(main)
+    replay.turn([], BEGIN)
+    stop = ev.EventRaised(-1, NOW, CANCEL_EVENT, '"enough"')
+    (end,) = replay.turn([ev.TaskScheduled(1, NOW, "a")], [NEXT, stop]).actions
+    assert isinstance(end, CompleteOrchestration)
+    assert end.status is status
+    assert end.failure is not None
+    if message is not None:
+        assert (end.failure.error_message, end.failure.inner) == (message, None)
+    else:
+        # The cancellation is taken out: the other failure is what the instance failed with.
+        assert end.failure.error_message == "outer (1 sub-exception): KeyError: 'k'"
 
 
 # -- ids that other engines can compute -------------------------------------------------------------------------------
