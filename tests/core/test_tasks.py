@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import nan
 
 import pytest
 
@@ -12,6 +13,7 @@ from trio_durable._core.futures import DurableFuture
 from trio_durable._core.scheduler import DISPOSE_LIMIT, Evicted, Scheduler, checkpoint
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.tasks import current_task, wait_on
+from trio_durable._core.timeouts import move_on_after, move_on_at
 
 
 class Wait:
@@ -247,6 +249,32 @@ def test_a_time_limit_may_be_a_shield(name, shield):
             log(scope.shield)
 
     assert durably(program) == [shield, False]
+
+
+@pytest.mark.parametrize(
+    ("limit", "given", "error", "words"),
+    [
+        (move_on_after, nan, ValueError, "`seconds` must not be NaN"),
+        (move_on_after, -1, ValueError, "`seconds` must be non-negative"),
+        (
+            move_on_after,
+            "soon",
+            TypeError,
+            "expected a number of seconds, got 'soon'. Of a timedelta, give total_seconds().",
+        ),
+        (
+            move_on_at,
+            "noon",
+            TypeError,
+            "a deadline is a number of seconds on the orchestration's clock, got 'noon'. "
+            "Of a datetime with a time zone, give its timestamp().",
+        ),
+    ],
+)
+def test_what_is_no_time_limit(limit, given, error, words):
+    with pytest.raises(error) as caught:
+        limit(given)
+    assert str(caught.value) == words
 
 
 def test_a_task_that_has_ended_breaks_no_lots():
