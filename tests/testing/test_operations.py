@@ -23,7 +23,7 @@ class OverGrpc(ClientOperations):
 
 
 class Hasty(ClientOperations):
-    patience = 0.3
+    patience = 1.0
 
 
 def run(machine, examples):
