@@ -21,7 +21,7 @@ from trio_durable._core.events import Status
 from trio_durable._core.replay import CANCEL_EVENT, GUID_NAMESPACE, OrchestratorMissing, Replay, _user_line
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.timeouts import current_time, move_on_after, sleep_forever
-from trio_durable._core.work import ShieldedFuture
+from trio_durable._core.work import ShieldedFuture, SpawnedTask
 
 NOW = 1_000 * SECOND
 BEGIN = [ev.OrchestratorStarted(-1, NOW), ev.ExecutionStarted(-1, NOW, "main", "[1]", "i", "e1")]
@@ -103,6 +103,8 @@ def test_a_starter_may_start_tasks_itself():
     def start(started, replay):
         future = replay.spawn(beside(), "beside", ShieldedFuture)
         ran.append((type(future), repr(future)))
+        assert isinstance(future._work, SpawnedTask)
+        assert future._work._scheduler is replay.scheduler
         return calls_one(replay)
 
     ran: list = []
