@@ -102,14 +102,20 @@ def test_a_starter_may_start_tasks_itself():
 
     def start(started, replay):
         future = replay.spawn(beside(), "beside", ShieldedFuture)
-        ran.append((type(future), repr(future)))
-        assert isinstance(future._work, SpawnedTask)
-        assert future._work._scheduler is replay.scheduler
+        ran.append(repr(future))
+        futures.append(future)
         return calls_one(replay)
 
     ran: list = []
-    assert [action.id for action in Replay("i", start).turn([], BEGIN).actions] == [1]
-    assert ran == [(ShieldedFuture, "<DurableFuture task beside: pending>"), "beside"]
+    futures: list = []
+    replay = Replay("i", start)
+    (action,) = replay.turn([], BEGIN).actions
+    assert (type(action), action.id) == (ScheduleTask, 1)
+    assert ran == ["<DurableFuture task beside: pending>", "beside"]
+    (future,) = futures
+    assert type(future) is ShieldedFuture
+    assert isinstance(future._work, SpawnedTask)
+    assert future._work._scheduler is replay.scheduler
 
 
 def test_a_starter_that_lacks_the_version():
