@@ -43,11 +43,11 @@ def test_a_child(script):
     (action, other), (future, _) = asked(
         script,
         lambda r: (
-            r.call_child("c", "[1]", identity, instance_id="kid", router=ROUTER, scope=2),
+            r.call_child("c", "[1]", identity, instance_id="kid", version="v2", router=ROUTER, scope=2),
             r.call_child("c", None, identity),
         ),
     )
-    assert action == CreateChild(1, "c", "kid", "[1]", None, 2, None, ROUTER)
+    assert action == CreateChild(1, "c", "kid", "[1]", "v2", 2, None, ROUTER)
     assert other == CreateChild(2, "c")
     assert repr(future) == "<DurableFuture child orchestration 'c': pending>"
 

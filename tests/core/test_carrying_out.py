@@ -259,3 +259,36 @@ class Dance(ac.Action):
 def test_what_a_sidecar_says_that_cannot_do_it(action, words):
     _, outcome = turn_of(action)
     assert outcome.history[-1].failure.error_message == words
+
+
+def test_what_history_tells_of_children_versions_and_the_end():
+    history = [
+        ev.OrchestratorStarted(-1, NOW),
+        ev.ExecutionStarted(-1, NOW, "main", None, "i", "e1", version="1"),
+        ev.ChildCreated(1, NOW, "kid", "c"),
+        ev.ChildCreated(2, NOW, "other", "c"),
+        ev.ChildCompleted(-1, NOW, 1, "[1]"),
+        # An answer whose child this history does not know of is no reason to stumble.
+        ev.ChildCompleted(-1, NOW, 9, "[1]"),
+        ev.OrchestratorStarted(-1, NOW + 1, "2"),
+    ]
+    instance = Instance.restore("i", history)
+    assert instance.open_children == ["other"]
+    assert instance.version == "1"  # pinned by the first that says one
+    assert (instance.completed, instance.completed_at) == (None, None)
+    end = ev.ExecutionCompleted(3, NOW + 2, Status.COMPLETED, "[1]")
+    instance = Instance.restore("i", [*history, end])
+    assert (instance.completed, instance.completed_at) == (end, NOW + 2)
+    assert Instance.restore("i", [ev.OrchestratorStarted(-1, NOW, "3"), *history[1:]]).version == "3"
+
+
+def test_a_childs_answer_ends_that_child_alone():
+    history = [
+        ev.ExecutionStarted(-1, NOW, "main", None, "i", "e1"),
+        ev.ChildCreated(1, NOW, "kid", "c"),
+        ev.TaskScheduled(2, NOW, "a"),
+        ev.TaskCompleted(-1, NOW, 2, "[1]"),
+        # Broken, but not for children: an answer of another kind to the child's number.
+        ev.TaskCompleted(-1, NOW, 1, "[1]"),
+    ]
+    assert Instance.restore("i", history).open_children == ["kid"]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.test_words import durably
 from tests.durable.kit import DURABLE_TRIO as trio
-from trio_durable._core.nurseries import raise_as_it_is
+from trio_durable._core.nurseries import _brief, raise_as_it_is
 from trio_durable._core.safe_channels import _what_matters
 from trio_durable._core.scheduler import Scheduler
 from trio_durable._core.scopes import CancelScope
@@ -338,3 +338,9 @@ def test_who_is_never_to_be_woken_says_so():
             trio.lowlevel.reschedule(task)
 
     assert durably(program) == ["Should never have been rescheduled!"]
+
+
+def test_a_group_is_named_and_counted_but_not_told():
+    group = BaseExceptionGroup("several", [KeyError(1), KeyboardInterrupt()])
+    assert _brief(group) == "BaseExceptionGroup('several', [2 of them])"
+    assert _brief(KeyError(1)) == "KeyError(1)"

@@ -116,6 +116,7 @@ def test_a_starter_may_start_tasks_itself():
     assert type(future) is ShieldedFuture
     assert isinstance(future._work, SpawnedTask)
     assert future._work._scheduler is replay.scheduler
+    assert replay.current_task is None, "between turns nothing runs"
 
 
 def test_a_starter_that_lacks_the_version():

@@ -501,5 +501,3 @@ class Instance:
             case ev.ExecutionCompleted():
                 self.completed = event
                 self.completed_at = event.timestamp
-            case _:
-                pass  # nothing that later decisions depend on
