@@ -47,8 +47,10 @@ class Wait:
     def pause(self) -> None:
         # Nobody is interested: an event of this name is for the next who asks, or for the inbox.
         waits = self.replay._waits.get(self.key)
-        if waits is not None and waits.pop(self, self) is None and not waits:
-            del self.replay._waits[self.key]
+        if waits is not None:
+            waits.pop(self, None)
+            if not waits:
+                del self.replay._waits[self.key]
 
     def resume(self) -> None:
         self.replay._wait_or_take(self)
