@@ -17,10 +17,11 @@ from trio_durable._core.actions import CompleteOrchestration, CreateDetached, Sc
 from trio_durable._core.envelope import seal, unseal
 from trio_durable._core.events import Status
 from trio_durable._core.instance import Instance
-from trio_durable._core.replay import CANCEL_EVENT, OrchestratorMissing, Replay
+from trio_durable._core.mailbox import CANCEL_EVENT
+from trio_durable._core.replay import OrchestratorMissing, Replay
 from trio_durable._core.rerun import RerunError, rerun
 from trio_durable._core.retry import attempt_of_version
-from trio_durable._durable.context import drive_generator
+from trio_durable._durable.generators import drive_generator
 
 
 class Plain:

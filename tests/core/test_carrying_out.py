@@ -6,9 +6,10 @@ import pytest
 
 from trio_durable._core import actions as ac
 from trio_durable._core import events as ev
+from trio_durable._core.carrying_out import Message
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
-from trio_durable._core.instance import PATCH_MISMATCH, VERSION_NOT_AVAILABLE, Instance, Message
+from trio_durable._core.instance import PATCH_MISMATCH, VERSION_NOT_AVAILABLE, Instance
 
 NOW = 1_700_000_000_000_000_000
 TRACE = ev.TraceContext("00-11", "22", "s=1")

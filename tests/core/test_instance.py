@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from trio_durable._core import actions as ac
 from trio_durable._core import events as ev
+from trio_durable._core.carrying_out import NO_ID, child_instance_id
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
-from trio_durable._core.instance import NO_ID, Instance, child_instance_id
+from trio_durable._core.instance import Instance
 from trio_durable._core.ledger import ANSWERS, CONFIRMS, KIND_OF, answered_id
 
 PARENT = ev.ParentInstance(7, "boss", "bx", "Boss")

@@ -11,6 +11,7 @@ from tests.durable.kit import DURABLE_TRIO as trio
 from trio_durable._core.nurseries import _brief, raise_as_it_is
 from trio_durable._core.safe_channels import _what_matters
 from trio_durable._core.scheduler import Scheduler
+from trio_durable._core.scope_tree import Scope
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.tasks import current_task
 
@@ -163,16 +164,15 @@ def test_a_lot_that_is_broken_twice_breaks_nobody_twice():
 
 def test_a_scope_under_another_is_its_child_until_it_is_detached():
     scheduler = Scheduler()
-    parent = CancelScope.under(scheduler.root)
-    child = CancelScope.under(parent)
+    parent = Scope.under(scheduler.root)
+    child = Scope.under(parent)
     assert child._scheduler is scheduler
     assert repr(child) == "<trio.CancelScope, active>"
-    other = CancelScope.under(parent)
+    other = Scope.under(parent)
     other._detach()
     assert repr(other) == "<trio.CancelScope, exited>"
     parent._cancel(None)
     assert (child._cancelled, other._cancelled) == (True, False)
-    other.deadline = 5.0
     assert not scheduler.deadlines.unarmed
 
 

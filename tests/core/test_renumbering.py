@@ -9,7 +9,8 @@ from tests.durable.kit import DURABLE_TRIO as trio
 from trio_durable._core import clock
 from trio_durable._core import events as ev
 from trio_durable._core.events import Status
-from trio_durable._core.replay import CANCEL_EVENT, Replay
+from trio_durable._core.mailbox import CANCEL_EVENT
+from trio_durable._core.replay import Replay
 from trio_durable._durable.vocabulary import TRIO
 
 BEGIN = [ev.OrchestratorStarted(-1, SECOND), ev.ExecutionStarted(-1, SECOND, "main", None, "i", "e1")]

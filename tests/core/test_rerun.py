@@ -6,7 +6,7 @@ import pytest
 
 from trio_durable._core import clock
 from trio_durable._core import events as ev
-from trio_durable._core.instance import Message
+from trio_durable._core.carrying_out import Message
 from trio_durable._core.rerun import RerunError, rerun
 
 NOW = 9_000

@@ -17,8 +17,11 @@ from trio_durable._core.actions import (
     ScheduleTask,
     VersionNotAvailable,
 )
+from trio_durable._core.asking import GUID_NAMESPACE
 from trio_durable._core.events import Status
-from trio_durable._core.replay import CANCEL_EVENT, GUID_NAMESPACE, OrchestratorMissing, Replay, _user_line
+from trio_durable._core.mailbox import CANCEL_EVENT
+from trio_durable._core.outstanding import _user_line
+from trio_durable._core.replay import OrchestratorMissing, Replay
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.timeouts import current_time, move_on_after, sleep_forever
 from trio_durable._core.work import ShieldedFuture, SpawnedTask

@@ -12,9 +12,10 @@ import trio as real_trio
 from tests.durable.kit import DURABLE_TRIO as trio
 from tests.durable.kit import durable_run
 from trio_durable._core.events import Status
+from trio_durable._core.groups import LOOSE, collapse
 from trio_durable._core.parking import Statistics
 from trio_durable._core.scheduler import Scheduler
-from trio_durable._core.scopes import LOOSE, CancelScope, collapse
+from trio_durable._core.scopes import CancelScope
 from trio_durable._core.signals import CancelReason, PlainCancelled
 from trio_durable._core.tasks import current_scheduler, current_task
 

@@ -16,7 +16,8 @@ from tests.core.conftest import Script
 from tests.durable.kit import DURABLE_TRIO, Recorder
 from tests.durable.test_structured import Interpreter, blocks, times
 from trio_durable._core import events as ev
-from trio_durable._core.replay import CANCEL_EVENT, Replay
+from trio_durable._core.mailbox import CANCEL_EVENT
+from trio_durable._core.replay import Replay
 from trio_durable._durable.vocabulary import TRIO
 from trio_durable._errors import TaskFailedError
 

@@ -15,7 +15,7 @@ from trio_durable._core import events as ev
 from trio_durable._core.actions import CreateTimer, ScheduleTask
 from trio_durable._core.events import Status
 from trio_durable._core.futures import when_all, when_any
-from trio_durable._core.replay import CANCEL_EVENT
+from trio_durable._core.mailbox import CANCEL_EVENT
 from trio_durable._core.retry import RetryPolicy
 from trio_durable._errors import TaskFailedError
 

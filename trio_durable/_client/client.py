@@ -20,7 +20,7 @@ from trio_durable._client.states import OrchestrationState
 from trio_durable._converter import JsonConverter
 from trio_durable._core.envelope import checked, seal
 from trio_durable._core.events import Event, Router, Status
-from trio_durable._core.replay import CANCEL_EVENT
+from trio_durable._core.mailbox import CANCEL_EVENT
 from trio_durable._core.view import HistoryEvent, history_event
 from trio_durable._errors import AlreadyExistsError, NotFoundError, PayloadError, UnavailableError
 from trio_durable._rpc import Stub, Target

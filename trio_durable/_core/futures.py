@@ -192,6 +192,15 @@ class DurableFuture(Generic[T]):
         """Give the failure; a second outcome is ignored."""
         self._settle(_FAILED, error)
 
+    def complete_with(self, decode: Callable[[str | None], T], payload: str | None) -> None:
+        """Give as the result what `decode` makes of `payload`; what it raises is the failure."""
+        try:
+            value = decode(payload)
+        except Exception as error:
+            self.fail(error)
+        else:
+            self.complete(value)
+
     def _settle(self, state: int, outcome: object) -> None:
         if self._state != _PENDING:
             return

@@ -7,7 +7,8 @@ which of them were answered, which children are still out.
 A turn has two steps, and nothing changes before the second:
 
     begin(inbox)      what the worker is to be told: the clock, then every arrived event that is not a duplicate
-    complete(turn)    what the worker's actions do: events for history, tasks, timers, messages to other instances
+    complete(turn)    what the worker's actions do: events for history, tasks, timers, messages to other instances;
+                      each single action is `carrying_out.py`'s
 
 An answer that never comes, or comes from a worker that was lost, therefore costs nothing: `begin` again.
 
@@ -27,32 +28,17 @@ from dataclasses import dataclass, field, replace
 
 from trio_durable._core import actions as ac
 from trio_durable._core import events as ev
+from trio_durable._core.carrying_out import NO_ID, CarryingOut, Message, Outcome, ProtocolError
 from trio_durable._core.events import Event, Status
 from trio_durable._core.failures import FailureDetails
-from trio_durable._core.ledger import ANSWERS, CONFIRMS, KIND_OF, Kind, answered_id
+from trio_durable._core.ledger import ANSWERS, CONFIRMS, Kind, answered_id
 
-__all__ = ["Instance", "Message", "Outcome", "TurnPlan", "child_instance_id"]
+__all__ = ["Instance", "TurnPlan"]
 
 #: The protocol's numbers for "the worker's patches are not those of history" and for "no worker at hand has the version
 #: this instance is pinned to".
 PATCH_MISMATCH = 0
 VERSION_NOT_AVAILABLE = 1
-
-#: The id of events that no action asked for.
-NO_ID = -1
-
-
-@dataclass(slots=True)
-class Message:
-    """An event for another instance's inbox; an ExecutionStarted creates that instance.
-
-    execution_id: the execution it is meant for; None means whichever is current.
-    """
-
-    to: str
-    event: Event
-    execution_id: str | None = None
-
 
 @dataclass(slots=True)
 class TurnPlan:
@@ -64,32 +50,6 @@ class TurnPlan:
     events: list[Event] = field(default_factory=list)
     taken: int = 0
     dropped: list[Event] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a turn did; all of it becomes true together or not at all.
-
-    history: events to append.  When `continued`, the old history is discarded first and `inbox` is what the next
-    execution begins with.  When `stalled` is set nothing else is, and the turn's events stay in the inbox.
-    """
-
-    history: list[Event] = field(default_factory=list)
-    tasks: list[ev.TaskScheduled] = field(default_factory=list)
-    timers: list[ev.TimerCreated] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
-    continued: bool = False
-    inbox: list[Event] = field(default_factory=list)
-    stalled: ev.ExecutionStalled | None = None
-
-
-class _ProtocolError(Exception):
-    """A worker's actions make no sense; the instance fails with this text."""
-
-
-def child_instance_id(parent: str, action_id: int) -> str:
-    """The id of a child that was created without one: the parent's id and the action's, in four hexadecimal digits."""
-    return f"{parent}:{action_id & 0xFFFF:04x}"
 
 
 def _gave_up(actions: Sequence[ac.Action]) -> bool:
@@ -244,19 +204,20 @@ class Instance:
         self.custom_status = custom_status
 
         outcome = Outcome(history=events)
+        hands = CarryingOut(self, outcome, now=now, new_id=new_id, terminate=terminate)
         try:
             for action in actions:
-                self._act(outcome, action, now, new_id, terminate)
+                hands.act(action)
                 if outcome.continued:
                     return self._continue(action, now, new_id, first_turn)
-        except _ProtocolError as error:
+        except ProtocolError as error:
             if self.completed is None:  # otherwise the end was made first, and stands
-                self._give_up(outcome)
+                hands.give_up()
                 failure = FailureDetails("OrchestrationProtocolError", str(error), non_retriable=True)
-                self._end(outcome, ac.CompleteOrchestration(NO_ID, Status.FAILED, failure=failure), now)
+                hands.end(ac.CompleteOrchestration(NO_ID, Status.FAILED, failure=failure))
         if terminate is not None and self.completed is None:
-            self._give_up(outcome)
-            self._end(outcome, ac.CompleteOrchestration(NO_ID, Status.TERMINATED, terminate.input), now)
+            hands.give_up()
+            hands.end(ac.CompleteOrchestration(NO_ID, Status.TERMINATED, terminate.input))
         if terminate is not None and terminate.recurse:
             for child in self._children.values():
                 event = ev.ExecutionTerminated(NO_ID, now, terminate.input, recurse=True)
@@ -266,176 +227,6 @@ class Instance:
     def _stall(self, now: int, reason: int, description: str) -> Outcome:
         self.stalled = ev.ExecutionStalled(NO_ID, now, reason, description)
         return Outcome(stalled=self.stalled)
-
-    def _act(
-        self,
-        outcome: Outcome,
-        action: ac.Action,
-        now: int,
-        new_id: Callable[[], str],
-        terminate: ev.ExecutionTerminated | None,
-    ) -> None:
-        """Carry out one action; `outcome.continued` says that it was a continue-as-new that took effect."""
-        kind = KIND_OF.get(type(action))
-        asked = None if kind is None else self._asked.get((kind, action.id))
-        if kind is not None and asked is not None:
-            if asked == (getattr(action, "name", None) or ""):
-                # Workers of other SDKs that were suspended in the middle of a turn ask for the same thing again.
-                return
-            raise _ProtocolError(
-                f"The turn of {self.instance_id!r} asks for {kind.value} #{action.id}, which history holds already: the"
-                " code took another path than the one recorded. Expected: a new id for each new action. Check the"
-                " orchestrator for non-deterministic code or a change that needs a new version."
-            )
-        match action:
-            case ac.ScheduleTask():
-                task = self._task(action, now)
-                outcome.tasks.append(task)
-                self._record(outcome, task)
-            case ac.CreateTimer():
-                timer = ev.TimerCreated(action.id, now, action.fire_at, action.name, action.origin)
-                outcome.timers.append(timer)
-                self._record(outcome, timer)
-            case ac.CreateChild():
-                self._create_child(outcome, action, now, new_id)
-            case ac.CreateDetached():
-                self._create_detached(outcome, action, now, new_id)
-            case ac.SendEvent():
-                self._record(outcome, ev.EventSent(action.id, now, action.instance_id, action.name, action.data))
-                raised = ev.EventRaised(NO_ID, now, action.name, action.data)
-                outcome.messages.append(Message(action.instance_id, raised))
-            case ac.TerminateInstance():
-                terminated = ev.ExecutionTerminated(NO_ID, now, action.reason, action.recurse)
-                outcome.messages.append(Message(action.instance_id, terminated))
-            case ac.CompleteOrchestration():
-                if self.completed is not None:
-                    return
-                if action.status is Status.CONTINUED_AS_NEW:
-                    outcome.continued = terminate is None
-                    return
-                if not action.status.is_terminal:
-                    raise _ProtocolError(
-                        f"The turn ends {self.instance_id!r} with status {action.status.name}, which is no end."
-                        " Expected COMPLETED, FAILED, TERMINATED, CANCELED or CONTINUED_AS_NEW."
-                    )
-                self._end(outcome, action, now)
-            case ac.VersionNotAvailable():
-                pass  # only beside a terminate, which needs no version
-            case _:
-                what = action.kind if isinstance(action, ac.UnknownAction) else type(action).__name__
-                raise _ProtocolError(
-                    f"The turn of {self.instance_id!r} asks for {what} (action #{action.id}), which this sidecar cannot"
-                    " do. Expected an action of the Dapr dialect of the protocol. Update the sidecar or the worker."
-                )
-
-    def _task(self, action: ac.ScheduleTask, now: int) -> ev.TaskScheduled:
-        return ev.TaskScheduled(
-            action.id,
-            now,
-            name=action.name,
-            input=action.input,
-            version=action.version,
-            task_execution_id=action.task_execution_id,
-            trace_context=self.started.trace_context if self.started else None,
-            history_scope=action.history_scope,
-            router=self._routed(action.router),
-        )
-
-    def _routed(self, router: ev.Router | None) -> ev.Router | None:
-        """`router` with this instance's app as the source, where app ids are used."""
-        mine = "" if self.started is None else ev.app_of(self.started.router)
-        if not mine:
-            return router
-        return ev.Router(mine) if router is None else replace(router, source_app_id=mine)
-
-    def _create_child(self, outcome: Outcome, action: ac.CreateChild, now: int, new_id: Callable[[], str]) -> None:
-        assert self.started is not None
-        child_id = action.instance_id or child_instance_id(self.instance_id, action.id)
-        trace = self.started.trace_context
-        router = self._routed(action.router)
-        created = ev.ChildCreated(
-            action.id,
-            now,
-            instance_id=child_id,
-            name=action.name,
-            input=action.input,
-            version=action.version,
-            trace_context=trace,
-            history_scope=action.history_scope,
-            retry_parent_instance_id=action.retry_parent_instance_id,
-            router=router,
-        )
-        self._record(outcome, created)
-        parent = ev.ParentInstance(
-            task_scheduled_id=action.id,
-            instance_id=self.instance_id,
-            execution_id=self.started.execution_id,
-            name=self.started.name,
-            version=self.started.version,
-            app_id=router.source_app_id or None if router is not None else None,
-        )
-        started = ev.ExecutionStarted(
-            NO_ID,
-            now,
-            name=action.name,
-            input=action.input,
-            instance_id=child_id,
-            execution_id=new_id(),
-            version=action.version,
-            parent=parent,
-            trace_context=trace,
-            router=router,
-        )
-        outcome.messages.append(Message(child_id, started))
-
-    def _create_detached(
-        self, outcome: Outcome, action: ac.CreateDetached, now: int, new_id: Callable[[], str]
-    ) -> None:
-        assert self.started is not None
-        if not action.instance_id:
-            raise _ProtocolError(
-                f"The turn of {self.instance_id!r} starts a detached {action.name!r} (action #{action.id}) without an"
-                " instance id. Expected one: the sidecar must not choose it, or a repeated turn would start another."
-            )
-        router = self._routed(action.router)
-        self._record(outcome, ev.DetachedCreated(action.id, now, action.instance_id, router))
-        started = ev.ExecutionStarted(
-            NO_ID,
-            now,
-            name=action.name,
-            input=action.input,
-            instance_id=action.instance_id,
-            execution_id=action.execution_id or new_id(),
-            version=action.version,
-            scheduled_start=action.scheduled_start,
-            trace_context=action.trace_context or self.started.trace_context,
-            tags=dict(action.tags),
-            router=router,
-        )
-        outcome.messages.append(Message(action.instance_id, started))
-
-    def _end(self, outcome: Outcome, action: ac.CompleteOrchestration, now: int) -> None:
-        """The instance is over; tell its parent."""
-        self._record(outcome, ev.ExecutionCompleted(action.id, now, action.status, action.result, action.failure))
-        parent = self.started.parent if self.started is not None else None
-        if parent is None:
-            return
-        answer: Event
-        if action.status is Status.COMPLETED:
-            answer = ev.ChildCompleted(NO_ID, now, parent.task_scheduled_id, action.result)
-        else:
-            answer = ev.ChildFailed(NO_ID, now, parent.task_scheduled_id, action.failure)
-        outcome.messages.append(Message(parent.instance_id, answer, parent.execution_id))
-
-    def _give_up(self, outcome: Outcome) -> None:
-        """Drop what this turn asked for, and the events that confirmed it: the instance ends without them."""
-        for event in outcome.history:
-            if type(event) in CONFIRMS:
-                self._children.pop(event.event_id, None)
-        outcome.history = [e for e in outcome.history if type(e) not in CONFIRMS and type(e) is not ev.EventSent]
-        outcome.tasks.clear()
-        outcome.timers.clear()
-        outcome.messages.clear()
 
     def _continue(self, action: ac.Action, now: int, new_id: Callable[[], str], first_turn: bool) -> Outcome:
         """Begin the next execution; everything else the turn asked for is lost."""
@@ -461,10 +252,6 @@ class Instance:
         return Outcome(continued=True, inbox=[started, *action.carryover])
 
     # -- folding history ---------------------------------------------------------------------------------------------
-
-    def _record(self, outcome: Outcome, event: Event) -> None:
-        outcome.history.append(event)
-        self._apply(event)
 
     def _apply(self, event: Event) -> None:
         """Take one event of history into account."""

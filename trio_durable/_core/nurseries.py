@@ -17,7 +17,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn
 
-from trio_durable._core.scopes import LOOSE, CancelScope
+from trio_durable._core.groups import LOOSE
+from trio_durable._core.scopes import CancelScope
 from trio_durable._core.signals import CancelReason
 from trio_durable._core.tasks import Task, cancel_shielded_checkpoint, current_task, wait_on
 

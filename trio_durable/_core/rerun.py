@@ -17,8 +17,8 @@ from dataclasses import replace
 
 from trio_durable._core import clock
 from trio_durable._core import events as ev
+from trio_durable._core.carrying_out import NO_ID, Message, Outcome, child_instance_id
 from trio_durable._core.events import Event
-from trio_durable._core.instance import NO_ID, Message, Outcome, child_instance_id
 from trio_durable._core.ledger import ANSWERS, CONFIRMS, answered_id
 
 __all__ = ["RerunError", "rerun"]

@@ -18,18 +18,16 @@ How a task gives up control is in `tasks.py`.
 from __future__ import annotations
 
 import sys
-import types
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, copy_context
-from functools import partial
-from inspect import CO_ITERABLE_COROUTINE
 from typing import Any
 
+from trio_durable._core.coroutines import coroutine_of, foreign, name_of
 from trio_durable._core.deadlines import Deadlines
 from trio_durable._core.nurseries import Nursery
-from trio_durable._core.scopes import CancelScope
+from trio_durable._core.scope_tree import Scope
 from trio_durable._core.signals import PLAIN, CancelReason, Vocabulary
 from trio_durable._core.tasks import Task, Waitable, checkpoint, running
 
@@ -72,7 +70,7 @@ class Scheduler:
         self.crash = crash
         self.now = 0
         self.deadlines = Deadlines()
-        self.root = CancelScope.root(self)
+        self.root = Scope.root(self)
         self.root_task: Task | None = None
         #: counts whatever needs a number to hash by
         self.serial = 0
@@ -106,7 +104,7 @@ class Scheduler:
         coro: Coroutine[Any, Any, Any],
         name: str,
         on_exit: Callable[[Any, BaseException | None], None],
-        scope: CancelScope | None = None,
+        scope: Scope | None = None,
         context: Context | None = None,
     ) -> Task:
         """Start a task in `scope`, the root scope if none is given; it runs after those that are ready now.
@@ -123,15 +121,8 @@ class Scheduler:
         """Start `async_fn(*args)` as a child of `nursery`."""
         if nursery._closed:
             raise RuntimeError("Nursery is closed to new arrivals")
-        try:
-            coro = async_fn(*args)
-        except TypeError:
-            if isinstance(async_fn, Awaitable):
-                raise _called_too_early(async_fn) from None
-            raise
-        if not isinstance(coro, types.CoroutineType):
-            coro = _coroutine(coro, async_fn)
-        task = self._start(coro, _name(async_fn, name), nursery, None, nursery.cancel_scope)
+        coro = coroutine_of(async_fn, args)
+        task = self._start(coro, name_of(async_fn, name), nursery, None, nursery.cancel_scope)
         nursery._children[task] = None
         return task
 
@@ -141,7 +132,7 @@ class Scheduler:
         name: str,
         nursery: Nursery | None,
         on_exit: Callable[[Any, BaseException | None], None] | None,
-        scope: CancelScope,
+        scope: Scope,
         context: Context | None = None,
     ) -> Task:
         self._count += 1
@@ -206,7 +197,7 @@ class Scheduler:
             try:
                 park = trap.park
             except AttributeError:
-                task.fail(_foreign(trap))
+                task.fail(foreign(trap))
             else:
                 task._waiting_on = trap
                 park(task)
@@ -295,63 +286,3 @@ class Scheduler:
             self._generators = [each for each in self._generators if each.ag_frame is not None]  # type: ignore[attr-defined]
             self._many_generators = 2 * len(self._generators) + 64
         self._generators.append(generator)
-
-
-def _coroutine(made: Any, async_fn: Any) -> Coroutine[Any, Any, Any]:
-    """`made` if a task can be made of it; otherwise an error that says what was probably meant."""
-    if isinstance(made, types.GeneratorType) and made.gi_code.co_flags & CO_ITERABLE_COROUTINE:
-        return made  # type: ignore[return-value]
-    if isinstance(made, Coroutine):
-        return made
-    if isinstance(made, Awaitable):
-        return _awaiting(made)  # nursery.start_soon(ctx.call_activity, ship)
-    raise TypeError(
-        f"Trio expected an async function, but {getattr(async_fn, '__qualname__', type(async_fn).__name__)!r} gave "
-        f"a {type(made).__name__}. Define it with `async def`."
-    )
-
-
-async def _awaiting(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
-
-
-def _called_too_early(awaitable: Awaitable[Any]) -> TypeError:
-    what = repr(awaitable)
-    if isinstance(awaitable, types.CoroutineType):
-        awaitable.close()
-        what = f"a coroutine object {awaitable.__qualname__!r}"
-    return TypeError(
-        f"Trio was expecting an async function, but instead it got {what}. "
-        "Probably you did something like: nursery.start_soon(fn(...)); instead, you want: nursery.start_soon(fn, ...)"
-    )
-
-
-def _name(async_fn: Any, name: object) -> str:
-    given: Any = async_fn if name is None else name
-    if isinstance(given, partial):
-        given = given.func
-    if isinstance(given, str):
-        return given
-    try:
-        return f"{given.__module__}.{given.__qualname__}"
-    except AttributeError:
-        return type(given).__qualname__
-
-
-def _foreign(trap: object) -> TypeError:
-    kind = trap if isinstance(trap, type) else type(trap)
-    origin = kind.__module__.partition(".")[0].lstrip("_")
-    hint = ""
-    if origin in ("trio", "asyncio"):
-        hint = (
-            f" It came from the real {origin}, which only a module that is passed through, or a worker without a "
-            "sandbox, can reach."
-        )
-        if origin == "trio":
-            hint += " There, write `from trio_durable import durable_trio as trio`."
-    return TypeError(
-        f"the orchestration awaited something that is not durable: it gave a {kind.__name__} to the scheduler.{hint} "
-        "An orchestration may await what its context returns (ctx.call_activity, ctx.create_timer, ...), durable trio "
-        "and asyncio (`import trio` inside the orchestration's module) and its own coroutines; I/O and other event "
-        "loops belong in an activity."
-    )

@@ -1,40 +1,21 @@
-"""Cancel scopes: Trio's, on the orchestration's clock.
+"""Cancel scopes: Trio's, on the orchestration's clock.  The `with` block; the tree they form is `scope_tree.py`.
 
-The rules are Trio's own; this file only says where they live.
-
-1. A scope is *cancelled* (`_cancelled`) if it was itself, or if the scope around it is and it has no shield.  The tree
-   of scopes mirrors the nesting of `with` blocks; a nursery's scope also holds the scopes of its children.
-2. When a scope becomes cancelled, every task directly in it, and then every scope in it, is told; in order of entry.
-3. A `with` block swallows Cancelled, alone or within groups, if the scope is cancelled and the one around it is not.
-4. Leaving scopes in another order than they were entered corrupts the tree: it is said, and what was abandoned is
+1. A `with` block swallows Cancelled, alone or within groups, if the scope is cancelled and the one around it is not.
+2. Leaving scopes in another order than they were entered corrupts the tree: it is said, and what was abandoned is
    cancelled for good.
-5. Deadlines are `deadlines.py`'s.  A scope whose deadline is past when it is entered is cancelled at once.
-6. What may outlive the block it was started in (`_outlives`: the task of a coroutine that was given to `when_any` and
-   its kin) belongs to the scope around that block once the block is left; cancelled it stays cancelled.
+3. A scope whose deadline is past when it is entered is cancelled at once.
 """
 
 from __future__ import annotations
 
 from math import inf, isnan
 from types import TracebackType
-from typing import TYPE_CHECKING, ClassVar, Self
 
-from trio_durable._core.deadlines import Deadline
+from trio_durable._core.scope_tree import Scope
 from trio_durable._core.signals import CancelReason
 from trio_durable._core.tasks import current_scheduler, current_task, running
 
-if TYPE_CHECKING:
-    from trio_durable._core.scheduler import Scheduler
-    from trio_durable._core.tasks import Task
-
-__all__ = ["LOOSE", "CancelScope", "collapse"]
-
-#: The note by which Trio knows an exception group that may be collapsed into its only member.
-LOOSE = (
-    'This is a "loose" ExceptionGroup, and may be collapsed by Trio if it only contains one exception - typically '
-    "after `Cancelled` has been stripped from it. Note this has consequences for exception handling, and "
-    "strict_exception_groups=True is recommended."
-)
+__all__ = ["CancelScope"]
 
 _MISNESTED = (
     "Usually the cause is a `yield` inside a cancel scope or nursery in a generator that is not a context manager, or "
@@ -42,36 +23,14 @@ _MISNESTED = (
 )
 
 
-class CancelScope(Deadline):
+class CancelScope(Scope):
     """A block of code that can be cancelled, by `cancel()` or by its deadline, which is a durable timer.
 
     deadline: seconds on the orchestration's clock (`trio.current_time()`).  relative_deadline: seconds from entry.
     shield: what is inside does not see the cancellation of scopes around this one.
     """
 
-    __slots__ = (
-        "_abandoned",
-        "_active",
-        "_called",
-        "_cancelled",
-        "_children",
-        "_deadline",
-        "_entered",
-        "_parent",
-        "_reason",
-        "_relative",
-        "_scheduler",
-        "_shield",
-        "_tasks",
-        "cancelled_caught",
-    )
-
-    #: whether it is handed to the scope around when the block it is in is left
-    _outlives: ClassVar[bool] = False
-
-    _children: dict[CancelScope, None]
-    _tasks: dict[Task, None]
-    _scheduler: Scheduler
+    __slots__ = ("_entered", "_relative")
 
     def __init__(self, *, relative_deadline: float = inf, deadline: float = inf, shield: bool = False) -> None:
         if isnan(deadline):
@@ -82,43 +41,9 @@ class CancelScope(Deadline):
             raise ValueError("timeout must be non-negative")
         if relative_deadline != inf and deadline != inf:
             raise ValueError("Cannot specify both a deadline and a relative deadline")
-        self._registered = inf
-        self._entry = 0
-        self._timers = None
-        self._deadline = deadline
+        super().__init__(deadline, shield)
         self._relative = relative_deadline
-        self._shield = shield
-        self._entered = self._active = self._called = self._cancelled = self._abandoned = False
-        self._reason: CancelReason | None = None
-        self._parent: CancelScope | None = None
-        self.cancelled_caught = False
-
-    @classmethod
-    def root(cls, scheduler: Scheduler) -> Self:
-        """The scope around everything that `scheduler` runs."""
-        scope = cls()
-        scope._scheduler = scheduler
-        scope._children = {}
-        scope._tasks = {}
-        scope._entered = scope._active = True
-        return scope
-
-    @classmethod
-    def under(cls, parent: CancelScope) -> Self:
-        """A scope within `parent` that no block is entered for; `_detach` ends it."""
-        scope = cls.root(parent._scheduler)
-        scope._join(parent)
-        return scope
-
-    def _join(self, parent: CancelScope) -> None:
-        parent._scheduler.deadlines.entered(self)
-        self._attach(parent)
-
-    def _detach(self) -> None:
-        self._hand_over()
-        self._attach(None)
-        self._active = False
-        self._register()
+        self._entered = False
 
     def __repr__(self) -> str:
         binding = "active" if self._active else "exited" if self._entered else "unbound"
@@ -203,71 +128,10 @@ class CancelScope(Deadline):
         self._register()
         return error
 
-    def _catch(self, error: BaseException) -> BaseException | None:
-        cancelled = self._scheduler.words.Cancelled
-        if isinstance(error, cancelled):
-            self.cancelled_caught = True
-            return None
-        if isinstance(error, BaseExceptionGroup):
-            matched, rest = error.split(cancelled)
-            if matched is not None:
-                self.cancelled_caught = True
-            return None if rest is None else collapse(rest)
-        return error
-
     def _corrupted(self, what: str, error: BaseException | None) -> BaseException:
         corrupted = RuntimeError(f"Cancel scope stack corrupted: {what}\n{_MISNESTED}")
         corrupted.__context__ = error
         return corrupted
-
-    # -- the tree -------------------------------------------------------------------------------------------------
-
-    def _encloses(self, scope: CancelScope | None) -> bool:
-        while scope is not None:
-            if scope is self:
-                return True
-            scope = scope._parent
-        return False
-
-    def _sees_parent(self) -> bool:
-        parent = self._parent
-        return parent is not None and not self._shield and parent._cancelled
-
-    def _attach(self, parent: CancelScope | None) -> None:
-        if self._parent is not None:
-            self._parent._children.pop(self, None)
-        self._parent = parent
-        if parent is not None:
-            parent._children[self] = None
-            self._recalculate()
-
-    def _hand_over(self) -> None:
-        """Give what may outlive this scope to the one around it."""
-        if self._parent is not None:
-            for scope in [each for each in self._children if each._outlives]:
-                scope._called = scope._called or scope._cancelled
-                scope._attach(self._parent)
-
-    def _abandon(self) -> None:
-        self._abandoned = True
-        for scope in self._children:
-            scope._abandon()
-
-    def _recalculate(self) -> None:
-        todo = [self]
-        while todo:
-            scope = todo.pop()
-            sees = scope._sees_parent()
-            cancelled = scope._called or sees
-            if cancelled != scope._cancelled:
-                if scope._reason is None and sees:
-                    assert scope._parent is not None
-                    scope._reason = scope._parent._reason
-                scope._cancelled = cancelled
-                if cancelled:
-                    for task in list(scope._tasks):
-                        task.deliver()
-                todo.extend(reversed(scope._children))
 
     # -- cancelling -----------------------------------------------------------------------------------------------
 
@@ -276,16 +140,6 @@ class CancelScope(Deadline):
         scheduler = running.get()
         task = scheduler._current if scheduler is not None else None
         self._cancel(CancelReason("explicit", None if task is None else repr(task), reason))
-
-    def _cancel(self, reason: CancelReason | None) -> None:
-        if self._called:
-            return
-        if self._reason is None:
-            self._reason = reason
-        self._called = True
-        if self._active:
-            self._register()
-            self._recalculate()
 
     @property
     def cancel_called(self) -> bool:
@@ -302,18 +156,6 @@ class CancelScope(Deadline):
         return self._called
 
     # -- deadline and shield --------------------------------------------------------------------------------------
-
-    def _register(self) -> None:
-        deadline = self._deadline if self._active and not self._called else inf
-        if deadline != self._registered:
-            self._scheduler.deadlines.register(self, deadline, self._scheduler.now)
-
-    def _expire(self) -> None:
-        self._cancel(CancelReason("deadline"))
-
-    def _move(self, deadline: float) -> None:
-        self._deadline = deadline
-        self._register()
 
     def _set_deadline(self, deadline: float) -> None:
         self._deadline = deadline
@@ -374,18 +216,3 @@ class CancelScope(Deadline):
         self._shield = shield
         if self._active:
             self._recalculate()
-
-
-def collapse(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """`group` with every loose group of one member (see LOOSE) replaced by that member."""
-    members = list(group.exceptions)
-    changed = False
-    for position, member in enumerate(members):
-        if isinstance(member, BaseExceptionGroup):
-            collapsed = collapse(member)
-            if collapsed is not member:
-                changed = True
-                members[position] = collapsed
-    if len(members) == 1 and LOOSE in getattr(group, "__notes__", ()):
-        return members[0]
-    return group.derive(members) if changed else group

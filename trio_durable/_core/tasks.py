@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from trio_durable._core.nurseries import Nursery
     from trio_durable._core.parking import ParkingLot
     from trio_durable._core.scheduler import Scheduler
-    from trio_durable._core.scopes import CancelScope
+    from trio_durable._core.scope_tree import Scope
 
 __all__ = [
     "CANCEL_POINT",
@@ -84,7 +84,7 @@ class Task:
     )
 
     #: the innermost scope; None once the task has ended
-    _scope: CancelScope | None
+    _scope: Scope | None
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class Task:
 
     # -- cancellation ---------------------------------------------------------------------------------------------
 
-    def enter(self, scope: CancelScope | None) -> None:
+    def enter(self, scope: Scope | None) -> None:
         """Make `scope` the innermost scope of this task."""
         if self._scope is not None:
             self._scope._tasks.pop(self, None)

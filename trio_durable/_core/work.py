@@ -1,4 +1,4 @@
-"""What goes on behind a future: an event wait, a coroutine, the attempts of one call.
+"""What goes on behind a future: a coroutine, the attempts of one call.  (Event waits are in `mailbox.py`.)
 
 Each is paused when nobody is interested in its future any more (rule 3 of futures.py) and resumed when somebody is.
 """
@@ -6,7 +6,6 @@ Each is paused when nobody is interested in its future any more (rule 3 of futur
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trio_durable._core.actions import Action
@@ -22,41 +21,21 @@ from trio_durable._core.events import (
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.futures import DurableFuture
 from trio_durable._core.retry import RetryPolicy
+from trio_durable._core.scope_tree import Scope
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.signals import CancelReason
 from trio_durable._core.tasks import Waitable
 from trio_durable._errors import TaskFailedError
 
 if TYPE_CHECKING:
-    from trio_durable._core.replay import Replay
+    from trio_durable._core.asking import Asking
 
-__all__ = ["Attempts", "ShieldedFuture", "SpawnedTask", "Wait"]
+__all__ = ["Attempts", "ShieldedFuture", "SpawnedTask"]
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True, eq=False)
-class Wait:
-    """Somebody waits for an external event."""
-
-    replay: Replay
-    key: str
-    future: DurableFuture[Any]
-    decode: Callable[[str | None], Any]
-
-    def pause(self) -> None:
-        # Nobody is interested: an event of this name is for the next who asks, or for the inbox.
-        waits = self.replay._waits.get(self.key)
-        if waits is not None:
-            waits.pop(self, None)
-            if not waits:
-                del self.replay._waits[self.key]
-
-    def resume(self) -> None:
-        self.replay._wait_or_take(self)
-
-
-class SpawnedTask(CancelScope):
+class SpawnedTask(Scope):
     """The scope of a coroutine that runs for those who wait for its future.
 
     It lies in the scope in which it was started, with the shields and deadlines that stand there; but what is cancelled
@@ -69,13 +48,13 @@ class SpawnedTask(CancelScope):
     _future: DurableFuture[Any]
 
     @classmethod
-    def of(cls, future: DurableFuture[Any], parent: CancelScope) -> SpawnedTask:
+    def of(cls, future: DurableFuture[Any], parent: Scope) -> SpawnedTask:
         """The scope, within `parent`, of the task that gives `future` its outcome."""
         scope = cls.root(parent._scheduler)
         scope._future = future
         if parent._cancelled:
             scope._cancel(CancelReason("explicit", None, "the task was started in a cancelled scope"))
-        scope._join(parent)
+        scope._attach(parent)
         future._work = scope
         return scope
 
@@ -107,22 +86,22 @@ class Attempts:
     """One logical call of an activity or a child orchestration, tried as often as its policy allows."""
 
     __slots__ = (
-        "_ask", "_attempt", "_decode", "_first", "_future", "_held", "_name", "_origin", "_paused", "_policy",
-        "_replay", "_what", "known_by",
+        "_ask", "_asking", "_attempt", "_decode", "_first", "_future", "_held", "_name", "_origin", "_paused",
+        "_policy", "_what", "known_by",
     )  # fmt: skip
 
     _ask: Callable[[], Action]
 
     def __init__(
         self,
-        replay: Replay,
+        asking: Asking,
         what: str,
         name: str,
         decode: Callable[[str | None], Any],
         policy: RetryPolicy | None,
         origin: TimerOriginKind,
     ) -> None:
-        self._replay = replay
+        self._asking = asking
         self._what = what
         self._name = name
         self._decode = decode
@@ -130,7 +109,7 @@ class Attempts:
         self._origin = origin
         self._attempt = 0
         self._first = 0
-        self._future = replay.future(what)
+        self._future = asking.future(what)
         self._paused = False
         #: what is to be done once somebody waits again
         self._held: Callable[[], None] | None = None
@@ -145,7 +124,7 @@ class Attempts:
     def start(self, ask: Callable[[], Action]) -> DurableFuture[Any]:
         """Make the first attempt; `ask` gives each one's action."""
         self._ask = ask
-        self._future.ask(self._try, later=self._replay._is_cancelled(), work=self)
+        self._future.ask(self._try, later=self._asking._is_cancelled(), work=self)
         return self._future
 
     def pause(self) -> None:
@@ -160,12 +139,12 @@ class Attempts:
     def _try(self) -> None:
         self._attempt += 1
         if self._attempt == 1:
-            self._first = self._replay.now
-        self._replay.ask(self._ask(), self._deliver)
+            self._first = self._asking.now
+        self._asking.ask(self._ask(), self._deliver)
 
     def _deliver(self, event: Event) -> None:
         if isinstance(event, TaskCompleted | ChildCompleted):
-            self._replay._settle(self._future, self._decode, event.result)
+            self._future.complete_with(self._decode, event.result)
             return
         assert isinstance(event, TaskFailed | ChildFailed)
         # A child that was terminated reports no failure details.
@@ -176,11 +155,11 @@ class Attempts:
                 self._held = lambda: self._deliver(event)
                 return
             wait = self._policy.delay(
-                self._attempt, failure, self._first, self._replay.now, key=f"{self._replay.instance_id}|{self.known_by}"
+                self._attempt, failure, self._first, self._asking.now, key=f"{self._asking.instance_id}|{self.known_by}"
             )
             if wait is not None:
                 origin = TimerOrigin(self._origin, self.known_by)
-                self._replay.set_timer(self._replay.now + wait, f"{self._name}-retry", origin, self._again)
+                self._asking.set_timer(self._asking.now + wait, f"{self._name}-retry", origin, self._again)
                 return
         tries = f" after {self._attempt} attempts" if self._attempt > 1 else ""
         cause = f"{failure.error_type}: {failure.error_message}" if failure.error_type else failure.error_message

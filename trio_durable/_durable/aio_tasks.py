@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
-from trio_durable._core.scopes import CancelScope
+from trio_durable._core.scope_tree import Scope
 from trio_durable._core.signals import CancelReason
 from trio_durable._core.tasks import Task, Waitable, checkpoint, current_scheduler, current_task
 
@@ -265,7 +265,7 @@ def running_task() -> AioTask:
 
 def start(
     coro: Coroutine[Any, Any, Any],
-    scope: CancelScope,
+    scope: Scope,
     name: str | None = None,
     ended: Callable[[AioTask], None] | None = None,
     context: Context | None = None,
@@ -292,7 +292,7 @@ def ensure(awaitable: Awaitable[Any]) -> AioFuture:
     coro = awaitable if inspect.iscoroutine(awaitable) else _awaiting(awaitable)
     parent = current_task()._scope
     assert parent is not None
-    scope = CancelScope.under(parent)
+    scope = Scope.under(parent)
     return start(coro, scope, ended=lambda made: scope._detach())
 
 
@@ -304,7 +304,7 @@ def detach(
     assert outermost is not None
     while outermost._parent is not None:
         outermost = outermost._parent
-    scope = CancelScope.under(outermost)
+    scope = Scope.under(outermost)
     return start(coro, scope, name, lambda made: scope._detach(), context)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from trio_durable._core.replay import GUID_NAMESPACE
+from trio_durable._core.asking import GUID_NAMESPACE
 from trio_durable._durable.identity import Identity
 
 __all__ = ["Values"]

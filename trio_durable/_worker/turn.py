@@ -24,7 +24,8 @@ from trio_durable import _converter
 from trio_durable._core.envelope import unseal
 from trio_durable._core.events import Event, ExecutionStarted, OrchestratorStarted
 from trio_durable._core.replay import OrchestratorMissing, Outcome, Replay
-from trio_durable._durable.context import OrchestrationContext, drive_generator
+from trio_durable._durable.context import OrchestrationContext
+from trio_durable._durable.generators import drive_generator
 from trio_durable._durable.vocabulary import TRIO, Hidden
 from trio_durable._errors import NotRegisteredError, PayloadError
 from trio_durable._wire.propagation import HistoryChunk

@@ -19,9 +19,10 @@ from itertools import islice
 
 from trio_durable import abc
 from trio_durable._core import events as ev
+from trio_durable._core.carrying_out import NO_ID, Message, Outcome
 from trio_durable._core.events import Event, Router, Status, app_of
 from trio_durable._core.failures import FailureDetails
-from trio_durable._core.instance import NO_ID, Instance, Message, Outcome, TurnPlan
+from trio_durable._core.instance import Instance, TurnPlan
 from trio_durable._core.ledger import ANSWERS
 from trio_durable._core.rerun import RerunError, rerun
 from trio_durable._wire.dialects import ReuseAction, ReusePolicy

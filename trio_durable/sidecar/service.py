@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Iterable
 import trio
 
 from trio_durable._core import events as ev
+from trio_durable._core.carrying_out import NO_ID
 from trio_durable._core.events import Event, Status
-from trio_durable._core.instance import NO_ID
 from trio_durable._rpc import GRPCError, RpcStatus, current_call
 from trio_durable._wire.dialects import ReusePolicy
 from trio_durable._wire.requests import ActivityResult, TurnResult

@@ -24,7 +24,7 @@ from trio_durable._core import events as ev
 from trio_durable._core.envelope import unseal
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
-from trio_durable._core.replay import CANCEL_EVENT
+from trio_durable._core.mailbox import CANCEL_EVENT
 from trio_durable._errors import DurableError
 from trio_durable._rpc import GRPCError, RpcStatus
 from trio_durable._wire.requests import Activity, ActivityResult

@@ -31,10 +31,11 @@ from trio_durable import _converter
 from trio_durable._core import actions as ac
 from trio_durable._core import clock
 from trio_durable._core import events as ev
+from trio_durable._core.carrying_out import Message
 from trio_durable._core.envelope import unseal
 from trio_durable._core.events import Event, Status
 from trio_durable._core.failures import FailureDetails
-from trio_durable._core.instance import Instance, Message
+from trio_durable._core.instance import Instance
 from trio_durable._core.ledger import describe
 from trio_durable._core.replay import Replay
 from trio_durable._errors import DurableError, NonDeterminismError, NotRegisteredError

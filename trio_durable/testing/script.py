@@ -32,7 +32,7 @@ from trio_durable._core import events as ev
 from trio_durable._core.envelope import unseal
 from trio_durable._core.events import Event, Status
 from trio_durable._core.failures import FailureDetails
-from trio_durable._core.replay import CANCEL_EVENT
+from trio_durable._core.mailbox import CANCEL_EVENT
 from trio_durable._durable.context import SEND_EVENT
 from trio_durable._errors import DurableError, NotFoundError
 from trio_durable._wire.requests import Activity
