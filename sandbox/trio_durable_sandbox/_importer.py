@@ -4,9 +4,9 @@ Nothing global is swapped: the `__builtins__` of sandboxed modules hold an `__im
 here. The standard library's import system is not asked for the user's modules, so its locks are not taken; code
 objects are compiled once per `Sandbox` and executed once per run.
 
-Tiers, in this order: replaced (a factory of `replace_module`) . passed (`passthrough=`) . user's (`isolate=`) .
-stand-in (the policy has a rule) . passed (standard library, site-packages, anything without Python source) .
-user's (what remains).
+Tiers, in this order: replaced (a factory of `replace_module`, asked for each run or once) . passed (`passthrough=`) .
+user's (`isolate=`) . stand-in (the policy has a rule) . passed (standard library, site-packages, anything without
+Python source) . user's (what remains).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Importer(Units):
         module = self.load(run, name)
         if not fromlist:
             return module if level or "." not in name else self.load(run, name.partition(".")[0])
-        if name in run.modules:
+        if name in run.modules or isinstance(module, Overlay):
             return self._own_from(run, name, module, fromlist)
         key = (name, tuple(fromlist))
         found = self._from.get(key)
@@ -92,7 +92,7 @@ class Importer(Units):
                 child = self.load(run, full)
             if child is not None:
                 bind(module, item, child, executing=name in self._making)
-            elif not hasattr(module, item):
+            elif not hasattr(module, item) and isinstance(fromlist, tuple):  # a call of `__import__` may name anything
                 # The interpreter would fall back to the host's `sys.modules` here.
                 where = names.get("__file__", "unknown location")
                 raise ImportError(f"cannot import name {item!r} from {name!r} ({where})", name=name)
@@ -164,7 +164,11 @@ class Importer(Units):
         factory = self.factories.get(name)
         parent, _, tail = name.rpartition(".")
         if factory is not None:
-            made = run.modules[name] = overlay(name, factory(run))
+            for_all = name in self.same_for_all
+            made = overlay(name, factory(run), for_all=for_all)
+            if for_all:
+                return self.shared.setdefault(name, made)
+            run.modules[name] = made
             return made
         if parent and self.root_factory(name):
             try:
@@ -299,10 +303,10 @@ class Overlay(ModuleType):
         return getattr(stand_in(str(self.__name__)), name)
 
 
-def overlay(name: str, facade: Any) -> ModuleType:
+def overlay(name: str, facade: Any, *, for_all: bool) -> ModuleType:
     """A module object that looks names up in `facade` first."""
     made = Overlay(name)
-    made.__dict__["_td_facade"] = facade
+    made.__dict__.update(_td_facade=facade, _td_for_all=for_all)
     if isinstance(facade, ModuleType | SimpleNamespace):  # plain names need no second look-up
         made.__dict__.update({key: value for key, value in vars(facade).items() if not key.startswith("__")})
     return made

@@ -62,6 +62,6 @@ def _of_one_run(value: object) -> bool:
         return False
     names = vars(value)
     if "_td_facade" in names:
-        return True
+        return not names["_td_for_all"]
     builtins = names.get("__builtins__", ())
     return MARK in builtins and SHARED not in builtins

@@ -115,12 +115,19 @@ class Sandbox:
     def seen(self, run: Run, module: ModuleType) -> Any:
         return self.importer.seen(run, module)
 
-    def replace_module(self, name: str, factory: Callable[[Run], Any]) -> None:
+    def replace_module(self, name: str, factory: Callable[[Run], Any], *, shared: bool = False) -> None:
         """Sandboxed code that imports `name` gets what `factory(run)` returns: called once per run, at first import.
+
+        shared: the factory gives every run the same object, which asks what it needs to know of the active run. It is
+            then called once for all of them, and modules that import `name` can be shared like others.
 
         Names the object lacks are those of the policy's stand-in, which refuses. Call before the first `load`.
         """
         self.importer.factories[name] = factory
+        if shared:
+            self.importer.same_for_all.add(name)
+        else:
+            self.importer.same_for_all.discard(name)
 
     def load(self, function: Any, *, mode: Mode | None = None) -> Program:
         """Find and compile the module of an orchestrator function; executes nothing. Call outside of turns.

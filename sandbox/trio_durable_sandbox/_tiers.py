@@ -159,7 +159,7 @@ class Tiers:
             return None
         if needed.module not in importer.units:
             if importer.is_replaced(needed.module):
-                return f"each run gets a {needed.module} of its own"
+                return f"each run gets its own {needed.module}"
             for item in needed.names:
                 if item == "*":
                     return f"`import *` from {needed.module}, which binds names that are not known"
@@ -192,7 +192,7 @@ class Tiers:
 
     def _state_of(self, name: str, reasons: dict[str, str | None]) -> str | None:
         if self._importer.is_replaced(name):
-            return f"each run gets a {name} of its own"
+            return f"each run gets its own {name}"
         reason = reasons.get(name)
         return None if reason is None else f"{name} has state ({reason})"
 
@@ -213,7 +213,7 @@ class Tiers:
             found = vars(found).get(part) if isinstance(found, ModuleType) else None
             name = found.__name__ if isinstance(found, ModuleType) else ""
             if self._importer.is_replaced(name) or self._importer.is_per_run(name) or name in self._importer.units:
-                return f"each run gets a {name} of its own"
+                return f"each run gets its own {name}"
         return None
 
     # -- classes, through the modules that define or re-export them

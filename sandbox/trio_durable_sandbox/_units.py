@@ -8,14 +8,16 @@ import importlib.machinery
 import importlib.util
 import linecache
 import os
+import pkgutil
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from ._classify import Facts, classify, is_name_list
+from ._depth import room_for
 from ._errors import SandboxLoadError
 from ._rewrite import NAMES, imports_of, rewrite
 from ._rewrite_order import call
@@ -53,11 +55,13 @@ class Units:
         self.sandbox = sandbox
         self.units: dict[str, Unit] = {}
         self.factories: dict[str, Callable[[Any], Any]] = {}
+        self.same_for_all: set[str] = set()  # those whose factory gives every run the same object
         self._main: str | None = None  # what the __main__ script is called inside
 
     def is_replaced(self, name: str) -> bool:
         """Whether each run gets an object of its own for this module."""
-        return name in self.factories or self.root_factory(name)
+        known = name if name in self.factories else name.partition(".")[0]
+        return known in self.factories and known not in self.same_for_all
 
     def root_factory(self, name: str) -> bool:
         return name.partition(".")[0] in self.factories
@@ -103,7 +107,10 @@ class Units:
                 return importlib.util.spec_from_file_location(name, filename)
         for finder in sys.meta_path:
             find_spec = getattr(finder, "find_spec", None)
-            found = find_spec(name, path) if find_spec is not None else None
+            try:
+                found = find_spec(name, path) if find_spec is not None else None
+            except KeyError:  # the path of a namespace package asks for the parent, which the host need not have loaded
+                found = _namespace(name, path or ())
             if found is not None:
                 return found  # type: ignore[no-any-return]
         return None
@@ -127,13 +134,14 @@ class Units:
         tree = ast.parse(source, filename)
         _, found = imports_of(tree)
         package = name if search is not None else name.rpartition(".")[0]
-        facts = classify(tree, package)
-        if facts.reason is None:
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Assign) and is_name_list(node):
-                    of = f"{name}.{ast.unparse(node.targets[0])}"
-                    node.value = call(node.value, NAMES, node.value, ast.Constant(of))
-        code = compile(rewrite(tree, name, package), filename, "exec", dont_inherit=True)
+        with room_for(tree):
+            facts = classify(tree, package)
+            if facts.reason is None:
+                for node in ast.walk(tree):
+                    if isinstance(node, ast.Assign) and is_name_list(node):
+                        of = f"{name}.{ast.unparse(node.targets[0])}"
+                        node.value = call(node.value, NAMES, node.value, ast.Constant(of))
+            code = compile(rewrite(tree, name, package), filename, "exec", dont_inherit=True)
         linecache.getlines(filename)  # so that tracebacks made in a turn need no I/O
         unit = self.units[name] = Unit(name, filename, code, search, None, facts)
         self._prepare(unit, found)
@@ -181,6 +189,22 @@ def _source(spec: importlib.machinery.ModuleSpec) -> str | None:
             return importlib.util.decode_source(file.read())
     get_source = getattr(spec.loader, "get_source", None)
     return get_source(spec.name) if get_source is not None else None
+
+
+def _namespace(name: str, path: Iterable[str]) -> importlib.machinery.ModuleSpec | None:
+    """A package without `__init__.py`, of all folders of that name in the path."""
+    places: list[str] = []
+    for entry in path:
+        finder = pkgutil.get_importer(entry)
+        find_spec = getattr(finder, "find_spec", None)
+        found = None if find_spec is None else find_spec(name)
+        if found is not None and found.loader is None:
+            places.extend(found.submodule_search_locations or ())
+    if not places:
+        return None
+    made = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    made.submodule_search_locations = places
+    return made
 
 
 def _is_users(spec: importlib.machinery.ModuleSpec) -> bool:

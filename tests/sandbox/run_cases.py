@@ -71,7 +71,7 @@ def main() -> None:
 
     results: dict[str, Any] = {"host": host()}
     sandbox = trio_durable_sandbox.Sandbox()
-    sandbox.replace_module("asyncio", lambda run: types.SimpleNamespace(sleep=lambda seconds: Pause()))
+    sandbox.replace_module("asyncio", lambda run: types.SimpleNamespace(sleep=lambda seconds: Pause()), shared=True)
     # All are imported before any is run: what cases leave to the garbage collector may raise and warn in the midst of
     # an import, which Python 3.11's import locks do not survive.
     modules = {}

@@ -158,6 +158,24 @@ def test_namespace_packages(workshop: Any) -> None:
     assert sandbox.tiers()[name] == "shared"
 
 
+def test_namespace_packages_that_the_host_has_not_loaded(workshop: Any) -> None:
+    """Registration looks for what a function imports; importlib would ask for the parent in `sys.modules`."""
+    workshop.write("SEEN = []\n", "roomy.inner.thing")
+    workshop.write("X = 1\n", "roomy.inner.package.__init__")
+    main = workshop.module(
+        "def f(x):\n    import roomy.inner.thing as thing\n    from roomy.inner import thing as same, package\n"
+        "    thing.SEEN.append(x)\n    return same.SEEN, package.X\n"
+    )
+    assert twice(workshop, main.f, Sandbox(), 1) == [([1], 1), ([1], 1)]
+    assert "roomy" not in sys.modules
+
+
+def test_a_call_of_dunder_import_may_name_what_is_not_there(workshop: Any) -> None:
+    workshop.write("X = 1\n", "sparse.deep")
+    main = workshop.module("def f(x):\n    return __import__('sparse.deep', fromlist=[x]).X\n")
+    assert twice(workshop, main.f, Sandbox(), "nothing") == [1, 1]
+
+
 def test_modules_that_libraries_offer_are_each_runs_own(workshop: Any) -> None:
     """`from library import asyncio`, in two instances: what the first one got is not what the second one gets."""
     (workshop.folder / "site-packages").mkdir()
@@ -177,8 +195,8 @@ def test_modules_that_libraries_offer_are_each_runs_own(workshop: Any) -> None:
         sandbox.replace_module("asyncio", lambda run: types.SimpleNamespace(who=run.instance_id))
         assert twice(workshop, main.f, sandbox, 5) == [("one",) * 3, ("two",) * 3]
         assert decimal.getcontext().prec == before
-        assert sandbox.tiers()[holder] == "line 2: each run gets a asyncio of its own"
-        assert sandbox.tiers()[other] == "line 1: each run gets a asyncio of its own"
+        assert sandbox.tiers()[holder] == "line 2: each run gets its own asyncio"
+        assert sandbox.tiers()[other] == "line 1: each run gets its own asyncio"
     finally:
         sys.path.remove(str(workshop.folder / "site-packages"))
         sys.modules.pop("vendored_offers", None)

@@ -337,6 +337,26 @@ def test_passthrough_of_a_guarded_module(maker: Maker) -> None:
         assert f()
 
 
+# -- sources that nest deeply
+
+
+def test_whatever_python_compiles_can_be_loaded(maker: Maker) -> None:
+    branches = "".join(f"    elif x == {number}: return {number}\n" for number in range(1, 600))
+    module = maker.module(
+        f"def f(x):\n    if x == 0: return 0\n{branches}"
+        f"def g(): return {' + '.join(['1'] * 800)}\n"
+        f"class C:\n    def m(self): return self\n"
+        f"def h(): return isinstance(C(){'.m()' * 200}, C)\n"
+    )
+    limit = sys.getrecursionlimit()
+    run, f = maker.start(module.f)
+    assert sys.getrecursionlimit() == limit
+    with run.active():
+        assert f(599) == 599
+        assert run.modules[module.__name__].g() == 800
+        assert run.modules[module.__name__].h()
+
+
 # -- replaced modules
 
 

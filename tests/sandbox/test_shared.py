@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import importlib.util
 import re
 import sys
 import threading
+import types
 from typing import Any
 
 import pytest
 from trio_durable_sandbox import Sandbox, SandboxLoadError, SandboxViolationError
+from trio_durable_sandbox._state import get_run
 
 MODELS = {
     "dataclass": "from dataclasses import dataclass, field\nfrom uuid import uuid4\n@dataclass\nclass M:\n    x: int = 1\n    tags: list[str] = field(default_factory=list)\n    id: object = field(default_factory=uuid4)\n",
@@ -381,7 +384,43 @@ def test_replaced_modules_are_the_runs_own(workshop: Any) -> None:
     sandbox = Sandbox()
     sandbox.replace_module("asyncio", lambda run: sys)
     workshop.start(main.f, sandbox)
-    assert sandbox.tiers()[name] == "line 1: each run gets a asyncio of its own"
+    assert sandbox.tiers()[name] == "line 1: each run gets its own asyncio"
+
+
+def test_modules_that_import_what_all_runs_have_the_same_of_are_shared(workshop: Any) -> None:
+    """A flow and its models in one file: made once, for the facade asks which run is active."""
+    name = workshop.write(
+        "from __future__ import annotations\nimport asyncio\nimport dataclasses\nfrom asyncio import sleep\n"
+        "@dataclasses.dataclass\nclass Order:\n    id: int = 0\n"
+        "def f():\n    return Order, asyncio.sleep(2), sleep(3), asyncio.CancelledError\n"
+        "def g(): asyncio.create_task(None)\n"
+    )
+    main = importlib.import_module(name)
+    change = workshop.module("import asyncio\ndef f(): asyncio.sleep = None\n")
+    made: list[Any] = []
+
+    def factory(run: Any) -> Any:
+        made.append(run)
+        return types.SimpleNamespace(sleep=lambda seconds: (get_run().instance_id, seconds))
+
+    sandbox = Sandbox()
+    sandbox.replace_module("asyncio", factory, shared=True)
+    found = []
+    for instance in ("one", "two"):
+        run, f = workshop.start(main.f, sandbox, instance)
+        with run.active():
+            found.append(f())
+            names = run.modules[name]
+            with pytest.raises(SandboxViolationError, match=r"asyncio\.create_task.*TaskGroup"):
+                names.g()
+    assert sandbox.tiers() == {name: "shared"}
+    run, f = workshop.start(change.f, sandbox)
+    with run.active(), pytest.raises(SandboxViolationError, match=r"assignment to an attribute of asyncio"):
+        f()
+    assert len(made) == 1
+    assert [each[1:3] for each in found] == [(("one", 2), ("one", 3)), (("two", 2), ("two", 3))]
+    assert found[0][0] is found[1][0]
+    assert found[0][3] is asyncio.CancelledError
 
 
 def test_shared_is_a_promise_of_the_user(workshop: Any) -> None:

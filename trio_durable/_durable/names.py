@@ -68,7 +68,7 @@ def _refusals(module: str, names: Iterable[str]) -> Iterable[tuple[str, str]]:
     """What the sandbox says to each name that the facade lacks; "" where it has nothing against it."""
     sandbox = Sandbox(audit=False)
     for facade, factory in FACADES.items():
-        sandbox.replace_module(facade, factory)
+        sandbox.replace_module(facade, factory, shared=True)
     run = sandbox.new_run(instance_id="names", seed="names", now_ns=lambda: 0)
     root, _, tail = module.partition(".")
     with run.active():

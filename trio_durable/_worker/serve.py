@@ -123,7 +123,7 @@ class Worker:
         self._registry = Registry()
         self._sandbox = Sandbox(mode=sandbox, passthrough=passthrough, isolate=isolate, shared=shared)
         for module, facade in FACADES.items():
-            self._sandbox.replace_module(module, facade)
+            self._sandbox.replace_module(module, facade, shared=True)
         self._turns = TurnRunner(self._registry, self._sandbox, self._converter, max_cached_instances)
 
     # -- registration ---------------------------------------------------------------------------------------------
