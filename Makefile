@@ -45,7 +45,9 @@ test-all:  ## the tests in every Python of this machine
 	done
 
 fuzz: $(VENV)/.made-test  ## more than 50,000 random programs and histories through the engine (about ten minutes)
-	@$(BIN)/python -m pytest tests/testing/test_fuzz.py tests/testing/test_operations.py --hypothesis-profile=fuzz --hypothesis-show-statistics --timeout=0 $(ARGS)
+	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; echo "make fuzz SEED=$$seed repeats this run"; \
+	  $(BIN)/python -m pytest tests/testing/test_fuzz.py tests/testing/test_operations.py --hypothesis-profile=fuzz \
+	  --hypothesis-seed=$$seed --hypothesis-show-statistics --timeout=0 $(ARGS)
 
 mutants: $(VENV)/.made-test $(VENV)/.made-mutants  ## break _core in small ways, one at a time, and see which break no test notices
 	@$(BIN)/python tests/testing/mutants.py $(ARGS)

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from tests.interop import go
-from trio_durable import Client, OrchestrationState, OrchestrationStatus
+from trio_durable import OrchestrationState, OrchestrationStatus
 from trio_durable.testing import Stage, open_stage
 
 _numbers = itertools.count(1)
@@ -67,15 +67,8 @@ async def embedded(request: pytest.FixtureRequest) -> AsyncIterator[Road]:
 
 @asynccontextmanager
 async def _open(request: pytest.FixtureRequest, kind: str) -> AsyncIterator[Road]:
-    if kind == "go":
-        address = request.getfixturevalue("go_sidecar")
-        async with trio.open_nursery() as nursery, Client(address) as client:
-            road = Road(client, address, nursery)
-            road.kind, road.options = kind, {}
-            yield road
-            nursery.cancel_scope.cancel()
-        return
-    async with open_stage("grpc" if kind == "grpc" else "memory") as stage:
+    address = request.getfixturevalue("go_sidecar") if kind == "go" else None
+    async with open_stage("grpc" if kind == "grpc" else "memory", address=address) as stage:
         road = Road(stage.client, stage.target, stage.nursery)
         road.kind, road.options = kind, {"max_cached_instances": 0} if kind == "replayed" else {}
         yield road

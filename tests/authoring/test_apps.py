@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from tests.patience import PATIENCE
 from trio_durable import Client, Worker
 from trio_durable.sidecar import open_sidecar
 
@@ -53,10 +54,10 @@ async def test_work_goes_to_the_app_it_is_meant_for(flow):
             await nursery.start(worker_of(sidecar, app).serve)
         async with Client(sidecar.channel(app_id="shop")) as client:
             instance_id = await client.schedule_new_orchestration(flow)
-            state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
             there = ["billing", "billing ran it"]
             assert state.get_output() == ["shop ran it", "billing ran it", there, "apart", "shop"]
-            apart = await client.wait_for_orchestration_completion("apart", timeout=20)
+            apart = await client.wait_for_orchestration_completion("apart", timeout=PATIENCE)
             assert apart.get_output() == there
         nursery.cancel_scope.cancel()
 
@@ -69,10 +70,10 @@ async def test_an_app_without_workers_holds_back_nobody_else():
                 waiting = await billing.schedule_new_orchestration("tells_app")
         async with Client(sidecar.channel(app_id="shop")) as shop:
             instance_id = await shop.schedule_new_orchestration("tells_app")
-            state = await shop.wait_for_orchestration_completion(instance_id, timeout=20)
+            state = await shop.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
             assert state.get_output() == ["shop", "shop ran it"]
             await nursery.start(worker_of(sidecar, "billing").serve)
-            state = await shop.wait_for_orchestration_completion(waiting, timeout=20)
+            state = await shop.wait_for_orchestration_completion(waiting, timeout=PATIENCE)
             assert state.get_output() == ["billing", "billing ran it"]
         nursery.cancel_scope.cancel()
 
@@ -83,14 +84,14 @@ async def test_an_instance_stays_with_its_app_when_the_sidecar_restarts(tmp_path
         await nursery.start(worker_of(sidecar, "billing").serve)
         async with Client(sidecar.channel(app_id="billing")) as client:
             instance_id = await client.schedule_new_orchestration(waits)
-            await client.wait_for_orchestration_start(instance_id, timeout=20)
+            await client.wait_for_orchestration_start(instance_id, timeout=PATIENCE)
         nursery.cancel_scope.cancel()
     async with open_sidecar(path) as sidecar, trio.open_nursery() as nursery:
         for app in ("shop", "billing"):
             await nursery.start(worker_of(sidecar, app).serve)
         async with Client(sidecar.channel(app_id="shop")) as client:
             await client.raise_orchestration_event(instance_id, "go")
-            state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
             assert state.get_output() == ["billing", "billing ran it"]
         nursery.cancel_scope.cancel()
 
@@ -101,20 +102,20 @@ async def test_a_client_starts_and_steers_what_belongs_to_another_app():
             await nursery.start(worker_of(sidecar, app).serve)
         async with Client(sidecar.channel(app_id="shop")) as client:
             there = await client.schedule_new_orchestration(waits, app_id="billing")
-            await client.wait_for_orchestration_start(there, timeout=20, app_id="billing")
+            await client.wait_for_orchestration_start(there, timeout=PATIENCE, app_id="billing")
             await client.suspend_orchestration(there, app_id="billing")
             await client.resume_orchestration(there, app_id="billing")
             await client.raise_orchestration_event(there, "go", app_id="billing")
-            state = await client.wait_for_orchestration_completion(there, timeout=20, app_id="billing")
+            state = await client.wait_for_orchestration_completion(there, timeout=PATIENCE, app_id="billing")
             assert state.get_output() == ["billing", "billing ran it"]
             again = await client.rerun_orchestration_from_event(there, 2, app_id="billing")
-            state = await client.wait_for_orchestration_completion(again, timeout=20)
+            state = await client.wait_for_orchestration_completion(again, timeout=PATIENCE)
             assert state.get_output() == ["billing", "billing ran it"]
             assert await client.purge_orchestration(there, app_id="billing") == 1
             for end in (client.terminate_orchestration, client.cancel_orchestration):
                 other = await client.schedule_new_orchestration(waits, app_id="billing")
-                await client.wait_for_orchestration_start(other, timeout=20, app_id="billing")
+                await client.wait_for_orchestration_start(other, timeout=PATIENCE, app_id="billing")
                 await end(other, app_id="billing")
-                assert (await client.wait_for_orchestration_completion(other, timeout=20)).is_complete
+                assert (await client.wait_for_orchestration_completion(other, timeout=PATIENCE)).is_complete
             assert await client.get_orchestration_state(there, app_id="billing") is None
         nursery.cancel_scope.cancel()

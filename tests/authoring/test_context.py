@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from tests.authoring import flows
+from tests.patience import PATIENCE
 from trio_durable import OrchestrationFailedError, OrchestrationStatus
 
 EVERYTHING = (flows.ORCHESTRATORS, flows.ACTIVITIES)
@@ -164,7 +165,7 @@ async def test_a_saga_of_a_cancelled_orchestration_is_undone_to_its_end(road, fl
     instance_id = await road.client.schedule_new_orchestration(flow, instance_id=road.new_id())
     await _listening(road, instance_id)
     await road.client.cancel_orchestration(instance_id)
-    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert state.runtime_status is OrchestrationStatus.CANCELED
     assert flows.CALLS == ["undo last", "undo first"]
 
@@ -181,7 +182,7 @@ async def test_an_orchestration_sends_an_event(road, flow):
     listener = await road.client.schedule_new_orchestration(flows.listens, instance_id=road.new_id())
     # The Go sidecar takes an event for an instance that there is not, and drops it.
     assert await road.output(flow, listener) == (None if road.kind == "go" else "trio_durable.NotFoundError")
-    state = await road.client.wait_for_orchestration_completion(listener, timeout=20)
+    state = await road.client.wait_for_orchestration_completion(listener, timeout=PATIENCE)
     assert state.get_output() == {"n": 0}
 
 
@@ -189,10 +190,10 @@ async def test_an_orchestration_sends_an_event(road, flow):
 async def test_a_detached_orchestration_runs_by_itself(road, flow):
     await road.open(*EVERYTHING)
     other = await road.output(flow)
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while await road.client.get_orchestration_state(other) is None:
             await trio.sleep(0.01)
-    state = await road.client.wait_for_orchestration_completion(other, timeout=20)
+    state = await road.client.wait_for_orchestration_completion(other, timeout=PATIENCE)
     assert state.get_output() == [[1], None, {"from": "above"}]
     assert state.parent_instance_id is None
 
@@ -208,7 +209,7 @@ async def test_retries_with_jitter(road, flow):
 async def test_attempts_are_counted_whichever_worker_they_meet(road, flow):
     worker = await road.open(*EVERYTHING)
     instance_id = await road.client.schedule_new_orchestration(flow, instance_id=road.new_id())
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         for answered in (1, 2):
             while await _failed(road, instance_id) < answered:
                 await trio.sleep(0.01)
@@ -279,14 +280,14 @@ async def test_combinations(road, flow):
     instance_id = await road.client.schedule_new_orchestration(flow, instance_id=road.new_id())
     await _listening(road, instance_id)
     await road.client.raise_orchestration_event(instance_id, "mine", data="yours")
-    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     state.raise_if_failed()
     assert state.get_output() == [1, "", 1, "TaskFailedError", True, "yours"]
 
 
 async def _listening(road, instance_id):
     """Until the orchestration says that it has come to where it waits."""
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while True:
             state = await road.client.get_orchestration_state(instance_id)
             if state is not None and state.get_custom_status() == "listening":

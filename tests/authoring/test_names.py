@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.patience import PATIENCE
 from trio_durable import (
     FailureDetails,
     JsonConverter,
@@ -167,7 +168,7 @@ async def test_every_status_that_a_client_can_see(road):
 
     async def running():
         instance_id = await client.schedule_new_orchestration(flow, instance_id=road.new_id())
-        await client.wait_for_orchestration_start(instance_id, timeout=20)
+        await client.wait_for_orchestration_start(instance_id, timeout=PATIENCE)
         return instance_id
 
     later = await client.schedule_new_orchestration(flow, start_at=timedelta(days=1), instance_id=road.new_id())
@@ -182,7 +183,7 @@ async def test_every_status_that_a_client_can_see(road):
     assert await status(stopped) is OrchestrationStatus.TERMINATED
     cancelled = await running()
     await client.cancel_orchestration(cancelled)
-    state = await client.wait_for_orchestration_completion(cancelled, timeout=20)
+    state = await client.wait_for_orchestration_completion(cancelled, timeout=PATIENCE)
     assert state.runtime_status is OrchestrationStatus.CANCELED
     # Passed through, and never seen from outside: nobody is shown an instance between two executions.
     assert not OrchestrationStatus.CONTINUED_AS_NEW.is_terminal

@@ -13,6 +13,7 @@ import trio
 import trio_durable_proto as pb
 
 from tests.authoring.test_core import Script, context
+from tests.patience import PATIENCE
 from trio_durable import ActivityContext, Client, PropagationScope, Worker
 from trio_durable._converter import JsonConverter
 from trio_durable._core import events as ev
@@ -151,13 +152,13 @@ async def test_what_is_handed_down_is_what_was_asked_for(embedded, family, scope
     instance_id = await embedded.client.schedule_new_orchestration("root", input=scope)
     await until_there(embedded.client, f"{instance_id}:0002")
     await embedded.client.raise_orchestration_event(f"{instance_id}:0002", "go")
-    state = await embedded.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await embedded.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     state.raise_if_failed()
     assert state.get_output() == expected(scope)
 
 
 async def until_there(client, instance_id):
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while await client.get_orchestration_state(instance_id) is None:
             await trio.sleep(0.01)
         await client.wait_for_orchestration_start(instance_id)
@@ -178,7 +179,7 @@ async def test_what_was_handed_down_survives_a_restart_over_grpc(tmp_path, famil
         await nursery.start(worker_of(address, family).serve)
         async with Client(address) as client:
             await client.raise_orchestration_event(f"{instance_id}:0002", "go")
-            state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
             assert state.get_output() == expected("LINEAGE", "shop")
         nursery.cancel_scope.cancel()
 
@@ -205,7 +206,7 @@ async def test_an_activity_that_waits_keeps_what_was_handed_down(tmp_path):
         worker.add_activity(sees)
         await nursery.start(worker.serve)
         async with Client(sidecar.channel()) as client:
-            state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
             assert state.get_output() == [[["flow", ["sees"], []]], [""]]
         nursery.cancel_scope.cancel()
 
@@ -247,6 +248,6 @@ async def test_the_standalone_go_sidecar_hands_nothing_down(go_sidecar, family):
         instance_id = await client.schedule_new_orchestration("root", input="LINEAGE")
         await until_there(client, f"{instance_id}:0002")
         await client.raise_orchestration_event(f"{instance_id}:0002", "go")
-        state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+        state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
         assert state.get_output() == [[], [[], []], []]
         nursery.cancel_scope.cancel()

@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from tests.authoring import models
+from tests.patience import PATIENCE
 from trio_durable import Client, JsonConverter, OrchestrationStatus, PayloadError, Worker
 from trio_durable.sidecar import open_sidecar
 
@@ -96,7 +97,7 @@ async def test_a_converter_of_the_users_own_sees_every_payload():
         async with Client(sidecar.channel(), converter=Rot13()) as client:
             # Metadata beside it, so that the envelope is around a payload that is not what it seems.
             instance_id = await client.schedule_new_orchestration(models.hands_on, input=VALUE, metadata={"a": "b"})
-            state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
             state.raise_if_failed()
             assert state.get_output(models.Everything) == VALUE
             assert state.get_input(models.Everything) == VALUE

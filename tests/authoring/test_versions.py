@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from tests.authoring import flows
+from tests.patience import PATIENCE
 from trio_durable import OrchestrationStatus, RegistrationError, Worker
 
 
@@ -37,20 +38,20 @@ async def versions(road, *registered, plain=None, others=()):
 
 async def started(road, name="ships", **options):
     instance_id = await road.client.schedule_new_orchestration(name, instance_id=road.new_id(), **options)
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         await road.client.wait_for_orchestration_start(instance_id)
     return instance_id
 
 
 async def finish(road, instance_id):
     await road.client.raise_orchestration_event(instance_id, "go")
-    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     state.raise_if_failed()
     return state.get_output()
 
 
 async def until(road, instance_id, status):
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while (await road.client.get_orchestration_state(instance_id)).runtime_status is not status:
             await trio.sleep(0.01)
 
@@ -75,7 +76,7 @@ async def test_an_instance_stalls_until_a_worker_has_its_version(embedded):
     await until(embedded, instance_id, OrchestrationStatus.STALLED)
     only_v2.cancel()
     await versions(embedded, ("v1", flows.ships_v1))
-    state = await embedded.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await embedded.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert state.get_output() == ["v1", "v1"]
 
 
@@ -113,15 +114,15 @@ def asks_for_versions_generator(ctx):
 async def test_an_orchestration_may_ask_for_a_version(road, asks, tells):
     await versions(road, ("v1", tells), ("v2", tells), others=[asks])
     instance_id = await road.client.schedule_new_orchestration(asks, instance_id=road.new_id())
-    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     state.raise_if_failed()
     *children, apart = state.get_output()
     asked = "v2" if road.kind == "go" else "v1"  # the standalone Go sidecar leaves the version out
     assert children == [asked, "v2"]
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while await road.client.get_orchestration_state(apart) is None:
             await trio.sleep(0.01)
-    assert (await road.client.wait_for_orchestration_completion(apart, timeout=20)).get_output() == asked
+    assert (await road.client.wait_for_orchestration_completion(apart, timeout=PATIENCE)).get_output() == asked
 
 
 async def test_an_instance_without_a_version_goes_on_without_one(embedded):
@@ -133,7 +134,7 @@ async def test_an_instance_without_a_version_goes_on_without_one(embedded):
     await until(embedded, instance_id, OrchestrationStatus.STALLED)
     only.cancel()
     await versions(embedded, ("v2", flows.ships_v2), plain=flows.ships_v1)
-    state = await embedded.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await embedded.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert state.get_output() == ["v1", None]
 
 
@@ -165,7 +166,7 @@ async def test_an_instance_from_before_the_patch_keeps_its_path_where_history_ha
 
 async def _waiting(road, instance_id):
     """Until the instance waits for its event: the timer of that is in history."""
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while True:
             history = await road.client.get_orchestration_history(instance_id)
             if any(event.kind == "TimerCreated" for event in history):
@@ -183,5 +184,5 @@ async def test_code_that_forgets_a_patch_stalls(embedded):
     await until(embedded, instance_id, OrchestrationStatus.STALLED)
     forgetful.cancel()
     await versions(embedded, plain=flows.after_the_patch)
-    state = await embedded.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await embedded.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert state.get_output() == [True, True, True]

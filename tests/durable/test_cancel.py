@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from tests.patience import PATIENCE
 from trio_durable import Client, OrchestrationStatus, TaskFailedError, Worker
 from trio_durable.sidecar import open_sidecar
 
@@ -79,7 +80,7 @@ async def run(client, function, order, *, cancel=None, reason=None):
     instance = await client.schedule_new_orchestration(function, input=order)
     await client.wait_for_orchestration_start(instance)
     await client.cancel_orchestration(cancel or instance, reason=reason)
-    return await client.wait_for_orchestration_completion(instance, timeout=20)
+    return await client.wait_for_orchestration_completion(instance, timeout=PATIENCE)
 
 
 async def test_shielded_cleanup_runs_durably(client):
@@ -117,7 +118,7 @@ async def test_a_generator_is_cancelled_where_it_waits(client):
 
 async def test_a_cancelled_child_fails_its_parents_wait(client):
     instance = await client.schedule_new_orchestration(parent, input="o5")
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while await client.get_orchestration_state("child-o5") is None:
             await trio.lowlevel.checkpoint()
         await client.wait_for_orchestration_start("child-o5")

@@ -10,6 +10,7 @@ import trio.lowlevel
 from trio import CancelScope, move_on_after
 from trio.lowlevel import checkpoint
 
+from tests.patience import PATIENCE
 from trio_durable import Client, Worker
 from trio_durable.sidecar import open_sidecar
 
@@ -133,7 +134,7 @@ async def run(request):
 
             async def run(function, value=None):
                 instance = await client.schedule_new_orchestration(function, input=value)
-                return await client.wait_for_orchestration_completion(instance, timeout=30)
+                return await client.wait_for_orchestration_completion(instance, timeout=PATIENCE)
 
             yield run
             nursery.cancel_scope.cancel()

@@ -7,6 +7,7 @@ import signal
 import pytest
 import trio
 
+from tests.patience import PATIENCE
 from trio_durable import Client, OrchestrationStatus, Worker, durable_trio
 from trio_durable._durable.vocabulary import Hidden
 from trio_durable.sidecar import open_sidecar
@@ -74,7 +75,7 @@ async def client():
 
 async def end_of(client, function, value=None):
     instance = await client.schedule_new_orchestration(function, input=value)
-    return await client.wait_for_orchestration_completion(instance, timeout=20)
+    return await client.wait_for_orchestration_completion(instance, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("function", REAL)

@@ -9,6 +9,8 @@ import pytest
 import trio
 
 from tests.endtoend import flows
+from tests.loopback import held_port
+from tests.patience import PATIENCE
 from trio_durable import (
     AlreadyExistsError,
     Client,
@@ -17,6 +19,7 @@ from trio_durable import (
     OrchestrationStatus,
     PayloadError,
     UnavailableError,
+    Worker,
 )
 from trio_durable.sidecar import open_sidecar
 
@@ -84,7 +87,7 @@ async def test_retries(busy):
 async def test_continue_as_new_keeps_status_and_events(busy):
     instance_id = await busy.client.schedule_new_orchestration(flows.counts_down, input=3, instance_id="down")
     await busy.client.raise_orchestration_event(instance_id, "carried", data="luggage")
-    state = await busy.client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await busy.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert (state.get_output(), state.get_custom_status()) == ("luggage", {"left": 0})
 
 
@@ -106,12 +109,12 @@ async def test_events_suspend_resume(busy, flow):
     """Seed defect 11."""
     client = busy.client
     instance_id = await client.schedule_new_orchestration(flow)
-    await client.wait_for_orchestration_start(instance_id, timeout=20)
+    await client.wait_for_orchestration_start(instance_id, timeout=PATIENCE)
     await client.suspend_orchestration(instance_id, reason="lunch")
     await _until(client, instance_id, OrchestrationStatus.SUSPENDED)
     await client.raise_orchestration_event(instance_id, "Go", data=0)
     await client.resume_orchestration(instance_id)
-    state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert state.get_output() == 0
 
 
@@ -119,9 +122,9 @@ async def test_events_suspend_resume(busy, flow):
 async def test_terminate_and_purge(busy, words):
     client = busy.client
     instance_id = await client.schedule_new_orchestration(flows.waits)
-    await client.wait_for_orchestration_start(instance_id, timeout=20)
+    await client.wait_for_orchestration_start(instance_id, timeout=PATIENCE)
     await client.terminate_orchestration(instance_id, output=words)
-    state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+    state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert state.runtime_status is OrchestrationStatus.TERMINATED
     assert state.get_output() == words
     assert await client.purge_orchestration(instance_id) == 1
@@ -131,7 +134,7 @@ async def test_terminate_and_purge(busy, words):
 async def test_ids_are_listed(busy):
     ids = {await busy.client.schedule_new_orchestration(flows.falsy) for _ in range(5)}
     for instance_id in ids:
-        await busy.client.wait_for_orchestration_completion(instance_id, timeout=20)
+        await busy.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert {each async for each in busy.client.list_instance_ids(page_size=2)} == ids
 
 
@@ -172,7 +175,7 @@ async def test_malformed_json_in_an_input(busy):
 
     async with Client(busy.target, converter=Broken()) as client:
         instance_id = await client.schedule_new_orchestration(flows.takes_order, input=1)
-        state = await client.wait_for_orchestration_completion(instance_id, timeout=20)
+        state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert state.failure_details.error_type == "trio_durable.PayloadError"
     assert "the input of orchestration 'takes_order': not valid JSON" in state.failure_details.error_message
 
@@ -206,7 +209,7 @@ async def test_a_duplicate_id_is_refused_and_the_first_goes_on(busy):
     with pytest.raises(AlreadyExistsError, match="'one' exists already"):
         await client.schedule_new_orchestration(flows.waits, instance_id="one")
     await client.raise_orchestration_event("one", "go", data="on")
-    state = await client.wait_for_orchestration_completion("one", timeout=20)
+    state = await client.wait_for_orchestration_completion("one", timeout=PATIENCE)
     assert state.get_output() == "on"
     # an id that has ended may be used again
     assert await client.schedule_new_orchestration(flows.waits, instance_id="one") == "one"
@@ -215,7 +218,7 @@ async def test_a_duplicate_id_is_refused_and_the_first_goes_on(busy):
 async def test_an_unknown_id(stage):
     assert await stage.client.get_orchestration_state("nobody") is None
     with pytest.raises(NotFoundError, match="'nobody'"):
-        await stage.client.wait_for_orchestration_completion("nobody", timeout=5)
+        await stage.client.wait_for_orchestration_completion("nobody", timeout=PATIENCE)
     with pytest.raises(NotFoundError, match="'nobody'"):
         await stage.client.raise_orchestration_event("nobody", "go")
 
@@ -226,31 +229,20 @@ async def test_a_wait_that_is_too_long(busy):
         await busy.client.wait_for_orchestration_completion(instance_id, timeout=0.1)
 
 
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def test_a_wrong_endpoint_is_named_at_once():
-    port = free_port()
-    async with Client(f"127.0.0.1:{port}") as client:
-        with trio.fail_after(10), pytest.raises(UnavailableError, match=rf"127\.0\.0\.1:{port}.*trio-durable sidecar"):
-            await client.schedule_new_orchestration("any")
-        with trio.fail_after(10), pytest.raises(UnavailableError):
-            await client.wait_for_orchestration_completion("any")
+    with held_port() as port, trio.fail_after(PATIENCE):
+        async with Client(f"127.0.0.1:{port}") as client:
+            with pytest.raises(UnavailableError, match=rf"127\.0\.0\.1:{port}.*trio-durable sidecar"):
+                await client.schedule_new_orchestration("any")
+            with pytest.raises(UnavailableError):
+                await client.wait_for_orchestration_completion("any")
 
 
 async def test_a_worker_waits_for_its_sidecar_and_says_so(caplog):
-    from trio_durable import Worker
-
-    port = free_port()
-    worker = Worker(f"127.0.0.1:{port}")
-    worker.add_orchestrator(flows.falsy)
-    worker.add_activity(flows.same)
-    with trio.fail_after(30):
+    with held_port() as port, trio.fail_after(PATIENCE):
+        worker = Worker(f"127.0.0.1:{port}")
+        worker.add_orchestrator(flows.falsy)
+        worker.add_activity(flows.same)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(worker.serve)
             while f"no work from the sidecar at 127.0.0.1:{port}" not in caplog.text:
@@ -260,12 +252,12 @@ async def test_a_worker_waits_for_its_sidecar_and_says_so(caplog):
                 address = await sidecar.serve(port=port)
                 async with Client(address) as client:
                     instance_id = await client.schedule_new_orchestration(flows.falsy)
-                    state = await client.wait_for_orchestration_completion(instance_id, timeout=25)
+                    state = await client.wait_for_orchestration_completion(instance_id)
                     assert state.runtime_status is OrchestrationStatus.COMPLETED
                 nursery.cancel_scope.cancel()
 
 
 async def _until(client, instance_id, status):
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while (await client.get_orchestration_state(instance_id)).runtime_status is not status:
             await trio.sleep(0.01)

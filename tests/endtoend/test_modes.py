@@ -13,6 +13,7 @@ import pytest
 import trio
 from trio_durable_sandbox import SandboxWarning
 
+from tests.patience import PATIENCE
 from trio_durable import Client, OrchestrationStatus, Worker
 from trio_durable.sidecar import open_sidecar
 
@@ -82,7 +83,7 @@ async def run(monkeypatch):
             async with trio.open_nursery() as nursery, Client(sidecar.channel()) as client:
                 await nursery.start(worker.serve)
                 instance = await client.schedule_new_orchestration(function, input=None)
-                state = await client.wait_for_orchestration_completion(instance, timeout=20)
+                state = await client.wait_for_orchestration_completion(instance, timeout=PATIENCE)
                 nursery.cancel_scope.cancel()
         return state
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import trio
 
 from tests.interop import flows, go
-from trio_durable import Client, OrchestrationState, OrchestrationStatus, Worker
-from trio_durable.sidecar import open_sidecar
-
-PATIENCE = 30.0
+from tests.patience import PATIENCE
+from trio_durable import Client, OrchestrationState, OrchestrationStatus
+from trio_durable.testing import Stage, open_stage
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +36,10 @@ async def until(
             await trio.sleep(0.01)
 
 
-class Stage:
-    """A client, and a worker that has every orchestration of `flows`."""
+class Staged(Stage):
+    """A stage with a worker that has every orchestration of `flows`, and what these tests say again and again."""
 
-    def __init__(self, client: Client, kind: str) -> None:
-        self.client = client
-        self.kind = kind
+    kind = "memory"
 
     async def start(self, orchestrator: Any, input: object = None, **options: Any) -> str:
         """Schedule an instance and wait until it has started."""
@@ -62,9 +58,9 @@ class Stage:
         """Wait for an instance's end."""
         return await self.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
 
-    async def run(self, orchestrator: Any, input: object = None) -> Any:
+    async def output(self, orchestrator: Any, input: object = None) -> Any:
         """Run an instance to its end, which must be a good one; gives its result."""
-        state = await self.end(await self.client.schedule_new_orchestration(orchestrator, input=input))
+        state = await self.run(orchestrator, input, patience=PATIENCE)
         state.raise_if_failed()
         assert state.runtime_status is OrchestrationStatus.COMPLETED
         return state.get_output()
@@ -74,34 +70,18 @@ class Stage:
         return await until(self.client, instance_id, lambda state: state.runtime_status is wanted)
 
 
-@asynccontextmanager
-async def _worker_and_client(target: Any, kind: str) -> AsyncIterator[Stage]:
-    worker = Worker(target)
-    for orchestrator in flows.ORCHESTRATORS:
-        worker.add_orchestrator(orchestrator)
-    for activity in flows.ACTIVITIES:
-        worker.add_activity(activity)
-    async with trio.open_nursery() as nursery, Client(target) as client:
-        await nursery.start(worker.serve)
-        yield Stage(client, kind)
-        nursery.cancel_scope.cancel()
-
-
 @pytest.fixture(params=["memory", "embedded-grpc", pytest.param("go", marks=pytest.mark.interop)])
-def sidecar(request: pytest.FixtureRequest) -> tuple[str, str]:
+def sidecar(request: pytest.FixtureRequest) -> tuple[str, str | None]:
     """The kind of sidecar, and the address of the Go one."""
     kind = str(request.param)
-    return kind, request.getfixturevalue("go_sidecar") if kind == "go" else ""
+    return kind, request.getfixturevalue("go_sidecar") if kind == "go" else None
 
 
 @pytest.fixture
-async def stage(sidecar: tuple[str, str]) -> AsyncIterator[Stage]:
+async def stage(sidecar: tuple[str, str | None]) -> AsyncIterator[Staged]:
     kind, address = sidecar
-    if kind == "go":
-        async with _worker_and_client(address, kind) as stage:
-            yield stage
-        return
-    async with open_sidecar() as embedded:
-        target = embedded.channel() if kind == "memory" else await embedded.serve()
-        async with _worker_and_client(target, kind) as stage:
-            yield stage
+    async with open_stage("memory" if kind == "memory" else "grpc", address=address) as made:
+        stage = Staged(made.client, made.target, made.nursery)
+        stage.kind = kind
+        await stage.work(orchestrators=flows.ORCHESTRATORS, activities=flows.ACTIVITIES)
+        yield stage

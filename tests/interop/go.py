@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 20.0
 
 
 def binary() -> Path:
@@ -30,10 +31,10 @@ def running(folder: Path) -> Iterator[str]:
     assert process.stdout is not None
     try:
         said = b""
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while (found := re.search(rb"listening at (\S+)\n", said)) is None:
             if not select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise RuntimeError(f"the Go sidecar was not ready after {READY_SECONDS:g} s: {log.read_text()}")
+                raise RuntimeError(f"the Go sidecar was not ready after {PATIENCE:g} s: {log.read_text()}")
             more = os.read(process.stdout.fileno(), 4096)
             if not more:
                 raise RuntimeError(f"the Go sidecar ended with {process.wait()}: {log.read_text()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from tests.patience import PATIENCE
 from trio_durable import Client, SidecarError, Worker
 
 pytestmark = pytest.mark.interop
@@ -67,7 +68,8 @@ async def stage(go_sidecar):
 async def test_there_is_one_app_whose_workers_also_do_what_is_meant_for_others(stage, flow):
     client, work = stage
     await work()
-    state = await client.wait_for_orchestration_completion(await client.schedule_new_orchestration(flow), timeout=20)
+    instance_id = await client.schedule_new_orchestration(flow)
+    state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert state.get_output() == ["here", "elsewhere"]
 
 
@@ -94,13 +96,13 @@ async def test_an_instance_whose_version_nobody_has_waits_without_being_called_s
     client, work = stage
     one = await work(flow, "1")
     instance_id = await client.schedule_new_orchestration("waits")
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while not any(event.kind == "TimerCreated" for event in await client.get_orchestration_history(instance_id)):
             await trio.sleep(0.01)
     one.cancel()
     two = await work(flow, "2")
     await client.raise_orchestration_event(instance_id, "go")
-    with trio.fail_after(20):  # until the worker has met the event
+    with trio.fail_after(PATIENCE):  # until the worker has met the event
         while not any(event.kind == "EventRaised" for event in await client.get_orchestration_history(instance_id)):
             await trio.sleep(0.01)
     assert (await client.get_orchestration_state(instance_id)).runtime_status.name == "RUNNING"
@@ -108,4 +110,4 @@ async def test_an_instance_whose_version_nobody_has_waits_without_being_called_s
     # It took the event of the turn that nobody could run for done; the next event brings the instance to life again.
     await work(flow, "1", "2")
     await client.raise_orchestration_event(instance_id, "anything")
-    assert (await client.wait_for_orchestration_completion(instance_id, timeout=20)).get_output() == "1"
+    assert (await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)).get_output() == "1"

@@ -17,6 +17,7 @@ import trio
 
 from tests.interop import flows
 from tests.interop.conftest import until
+from tests.patience import PATIENCE
 from trio_durable import Client, OrchestrationStatus, Worker
 from trio_durable.sidecar import open_sidecar
 
@@ -46,7 +47,7 @@ async def findings(peer: Path, address: str) -> dict[str, dict[str, Any]]:
         worker.add_activity(activity)
     async with trio.open_nursery() as nursery:
         await nursery.start(worker.serve)
-        with trio.fail_after(60):
+        with trio.fail_after(PATIENCE):
             ran = await trio.run_process(
                 [peer, PEERS / "client.py", address], capture_stdout=True, capture_stderr=True, check=False
             )
@@ -76,7 +77,7 @@ async def client(peer: Path, address: str) -> AsyncIterator[Client]:
         process = await nursery.start(partial(run, capture_stdout=False))
         yield ours
         await process.stdin.aclose()
-        with trio.move_on_after(10):
+        with trio.move_on_after(PATIENCE):
             await process.wait()
         nursery.cancel_scope.cancel()
 
@@ -86,7 +87,7 @@ async def test_peer_as_worker(client: Client) -> None:
     # The peer sends a custom status as it is, not as JSON.
     await until(client, instance_id, lambda state: state.serialized_custom_status == "waiting")
     await client.raise_orchestration_event(instance_id, "next", data={"zero": 0})
-    state = await client.wait_for_orchestration_completion(instance_id, timeout=30)
+    state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     state.raise_if_failed()
     output = state.get_output()
     assert output.pop("slept") >= 0.2
@@ -97,7 +98,7 @@ async def test_peer_as_worker(client: Client) -> None:
 
 async def test_failure_in_the_peers_worker(client: Client) -> None:
     instance_id = await client.schedule_new_orchestration("trips", input="stand")
-    state = await client.wait_for_orchestration_completion(instance_id, timeout=30)
+    state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert state.runtime_status is OrchestrationStatus.FAILED
     assert state.failure_details is not None
     assert "cannot stand" in state.failure_details.error_message
@@ -105,7 +106,7 @@ async def test_failure_in_the_peers_worker(client: Client) -> None:
 
 async def test_peers_worker_continues_as_new(client: Client) -> None:
     instance_id = await client.schedule_new_orchestration("rounds", input=3)
-    state = await client.wait_for_orchestration_completion(instance_id, timeout=30)
+    state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert state.get_output() == "home"
 
 
@@ -116,5 +117,5 @@ async def test_terminate_and_suspend_on_the_peers_worker(client: Client) -> None
     await until(client, instance_id, lambda state: state.runtime_status is OrchestrationStatus.SUSPENDED)
     await client.resume_orchestration(instance_id)
     await client.terminate_orchestration(instance_id, output="enough")
-    state = await client.wait_for_orchestration_completion(instance_id, timeout=30)
+    state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
     assert (state.runtime_status, state.get_output()) == (OrchestrationStatus.TERMINATED, "enough")

@@ -15,6 +15,7 @@ import trio
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.exceptions import GRPCError
 
+from tests.patience import PATIENCE
 from trio_durable._rpc import serve
 
 PEER = "/trio.durable.test.Peer/"
@@ -136,6 +137,16 @@ async def unary(channel: Any, path: str, request: bytes = b"", **options: Any) -
     return reply
 
 
+async def time_left(channel: Any, path: str, sent: float, **options: Any) -> None:
+    """Ask a call how long it may take, which was told to be `sent` seconds when it was made.
+
+    It is never told less than we wait ourselves: what is sent is rounded up, to a second where it is long.
+    """
+    began = trio.current_time()
+    left = float(await unary(channel, path, **options))
+    assert sent - (trio.current_time() - began) - 0.01 <= left <= sent + (1.5 if sent > 9 else 0.01)
+
+
 def stream(channel: Any, path: str, **options: Any) -> Any:
     """A server-streaming call of raw bytes, to be entered and sent to."""
     return channel.request(path, Cardinality.UNARY_STREAM, bytes, bytes, **options)
@@ -176,7 +187,7 @@ class PeerProcess:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    async def events_until(self, wanted: Any, seconds: float = 10) -> list[Any]:
+    async def events_until(self, wanted: Any, seconds: float = PATIENCE) -> list[Any]:
         """Ask for what the peer's handlers have seen until `wanted` is among it."""
         events: list[Any] = []
         with trio.fail_after(seconds):
@@ -196,7 +207,7 @@ async def peer_process(python: Path, script: str, **options: Any) -> AsyncIterat
     )
     try:
         peer = PeerProcess(process)
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE):
             peer.hello = await peer.answer()
         yield peer
     finally:
@@ -216,7 +227,7 @@ def free_address() -> tuple[socket.socket, int]:
     return sock, sock.getsockname()[1]
 
 
-async def eventually(condition: Callable[[], Any], seconds: float = 5) -> None:
+async def eventually(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
     """Let other tasks run until `condition` holds; for what happens in another process or thread."""
     with trio.fail_after(seconds):
         while not condition():

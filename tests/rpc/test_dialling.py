@@ -19,6 +19,8 @@ import trio.testing
 from grpclib.const import Status
 from hyperframe.frame import SettingsFrame
 
+from tests.loopback import held_port
+from tests.patience import PATIENCE
 from tests.rpc.kit import OURS, Service, eventually, serving, status_of, stream, unary
 from trio_durable._rpc import Backoff, Keepalive, Server, client_tls, open_channel, serve
 
@@ -50,19 +52,15 @@ def refused() -> OSError:
     return ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
 
 
-async def test_the_first_failure_surfaces_at_once() -> None:
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    port = sock.getsockname()[1]
-    sock.close()
-    async with open_channel(f"127.0.0.1:{port}") as channel:
-        started = trio.current_time()
-        status, text = await status_of(unary(channel, OURS + "echo"))
-        assert status is Status.UNAVAILABLE
-        assert f"127.0.0.1:{port}" in text
-        assert "Connection refused" in text
-        assert "start the sidecar" in text
-        assert trio.current_time() - started < 0.5
+async def test_the_first_failure_surfaces_at_once(mock_clock: trio.testing.MockClock) -> None:
+    """The clock stands still, so there is nothing else that the call could wait for."""
+    with held_port() as port:
+        async with open_channel(f"127.0.0.1:{port}") as channel:
+            status, text = await status_of(unary(channel, OURS + "echo"))
+            assert status is Status.UNAVAILABLE
+            assert f"127.0.0.1:{port}" in text
+            assert "Connection refused" in text
+            assert "start the sidecar" in text
 
 
 async def test_backoff_between_attempts(
@@ -130,7 +128,7 @@ async def test_one_dial_serves_all_callers_and_belongs_to_none() -> None:
                     await trio.testing.wait_all_tasks_blocked()
                     impatient.cancel()
             gate.set()
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE):
                 while len(results) < 10:
                     await trio.testing.wait_all_tasks_blocked()
         assert results == [b"x"] * 10
@@ -265,12 +263,16 @@ async def test_flow_control_between_our_own_ends() -> None:
 
 
 async def test_the_thread_ends_with_its_channel() -> None:
-    before = threading.active_count()
+    def ours() -> list[str]:
+        # Others come and go by themselves: Trio's pool, which keeps its threads for some seconds.
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("trio_durable")]
+
+    assert ours() == []
     async with serving(Service()) as port:
         async with open_channel(f"127.0.0.1:{port}", io="thread") as channel:
             assert await unary(channel, OURS + "echo", b"x") == b"x"
-            assert threading.active_count() == before + 1
-        assert threading.active_count() == before
+            assert len(ours()) == 1
+        assert ours() == []
 
 
 async def test_backpressure_crosses_the_thread() -> None:
@@ -294,7 +296,7 @@ async def test_shutdown_between_our_own_ends() -> None:
     """GOAWAY: the unary call in flight ends well, the next one finds nobody."""
     service = Service()
     async with trio.open_nursery() as nursery:
-        port = await nursery.start(partial(serve, [service], grace=5))
+        port = await nursery.start(partial(serve, [service], grace=PATIENCE))
         with trio.CancelScope(shield=True):
             async with open_channel(f"127.0.0.1:{port}") as channel, trio.open_nursery() as calls:
                 result: list[bytes] = []
@@ -311,14 +313,13 @@ async def test_shutdown_between_our_own_ends() -> None:
     assert result == [b"0.2"]
 
 
-async def test_an_idle_server_stops_at_once() -> None:
+async def test_an_idle_server_stops_at_once(mock_clock: trio.testing.MockClock) -> None:
+    """The clock stands still: a server that waited for its grace would wait for ever."""
     async with trio.open_nursery() as nursery:
         port = await nursery.start(partial(serve, [Service()], grace=60))
         async with open_channel(f"127.0.0.1:{port}") as channel:
             await unary(channel, OURS + "echo")
             nursery.cancel_scope.cancel()
-            started = trio.current_time()
-    assert trio.current_time() - started < 2
 
 
 async def test_a_thread_that_is_gone_leaves_nobody_waiting() -> None:
@@ -329,7 +330,7 @@ async def test_a_thread_that_is_gone_leaves_nobody_waiting() -> None:
             call = stream(channel, OURS + "stream_count")
             await call.send_message(b"3000 100000", end=True)
             assert await call.recv_message()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             assert (await status_of(unary(channel, OURS + "echo")))[0] is Status.CANCELLED
             assert (await status_of(channel.wait_ready()))[0] is Status.CANCELLED
 
@@ -344,7 +345,7 @@ async def test_answers_in_flight_outlive_the_shutdown() -> None:
     """A large answer that the handler has finished still arrives whole, although the server is going down."""
     service = Service()
     async with trio.open_nursery() as nursery:
-        port = await nursery.start(partial(serve, [service], grace=5))
+        port = await nursery.start(partial(serve, [service], grace=PATIENCE))
         with trio.CancelScope(shield=True):
             async with open_channel(f"127.0.0.1:{port}") as channel, trio.open_nursery() as calls:
                 sizes: list[int] = []

@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
-import os
+import random
 import socket
 import ssl
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from grpclib.const import Status
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -23,10 +24,12 @@ from hyperframe.frame import GoAwayFrame, PingFrame, RstStreamFrame, SettingsFra
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.patience import PATIENCE
 from tests.rpc.kit import OURS, Service, eventually, serving, status_of, stream, unary
 from trio_durable._rpc import open_channel
 from trio_durable._rpc.limits import Limits
 
+HANDSHAKE = 10.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SettingsFrame(0).serialize()
 
 
@@ -58,7 +61,7 @@ class RawClient:
 
     async def until(self, wanted: Callable[[Any], bool]) -> Any:
         """Read until an event satisfies `wanted`; None when the connection ended first."""
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE):
             while True:
                 for event in self.events:
                     if wanted(event):
@@ -85,12 +88,13 @@ async def still_fine(port: int) -> None:
         assert await unary(channel, OURS + "echo", b"fine") == b"fine"
 
 
+NOISE = random.Random(1).randbytes(100_000)  # the same every time: new ground is for `make fuzz`
 GARBAGE = {
     "nothing": b"",
     "http/1": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "random": os.urandom(100_000),
+    "random": NOISE,
     "zeros": bytes(5000),
-    "preface then random": PREFACE + os.urandom(100_000),
+    "preface then random": PREFACE + NOISE,
     "an oversized frame": PREFACE + (20_000).to_bytes(3, "big") + b"\0\0" + struct.pack(">I", 1) + bytes(20_000),
     "data on no stream": PREFACE + b"\0\0\1\0\0" + struct.pack(">I", 1) + b"x",
     "headers that do not decode": PREFACE + b"\0\0\4\1\4" + struct.pack(">I", 1) + b"\xff\xff\xff\xff",
@@ -101,33 +105,46 @@ GARBAGE = {
 }
 
 
+@asynccontextmanager
+async def hurried(clock: trio.testing.MockClock) -> AsyncIterator[None]:
+    """While the block lasts, the time of a handshake is over as soon as everybody waits; elsewhere the clock stands."""
+
+    async def hurry() -> None:
+        while True:
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            clock.jump(HANDSHAKE)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hurry)
+        yield
+        nursery.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize("name", GARBAGE)
-async def test_the_server_outlives_garbage(name: str) -> None:
-    async with serving(Service(), handshake_timeout=0.3) as port:
-        bad = await trio.open_tcp_stream("127.0.0.1", port)
-        async with bad:
-            with trio.fail_after(5):
-                try:
-                    await bad.send_all(GARBAGE[name])
-                    if name == "half a frame":
-                        await bad.send_eof()  # nothing is wrong with it yet
-                    while await bad.receive_some():
-                        pass  # and it hangs up by itself: at once, or when the handshake's time is over
-                except trio.BrokenResourceError:
-                    pass
+async def test_the_server_outlives_garbage(name: str, mock_clock: trio.testing.MockClock) -> None:
+    async with serving(Service(), handshake_timeout=HANDSHAKE) as port:
+        async with await trio.open_tcp_stream("127.0.0.1", port) as bad, hurried(mock_clock):
+            try:
+                await bad.send_all(GARBAGE[name])
+                if name == "half a frame":
+                    await bad.send_eof()  # nothing is wrong with it yet
+                while await bad.receive_some():
+                    pass  # and it hangs up by itself: at once, or when the handshake's time is over
+            except trio.BrokenResourceError:
+                pass
         await still_fine(port)
 
 
 FRAMES = st.tuples(st.integers(0, 12), st.integers(0, 255), st.integers(0, 9), st.binary(max_size=40))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(FRAMES, max_size=12))
 async def test_the_server_outlives_any_frames(frames: list[tuple[int, int, int, bytes]]) -> None:
     data = PREFACE
     for kind, flags, stream_id, body in frames:
         data += struct.pack(">I", len(body))[1:] + bytes([kind, flags]) + struct.pack(">I", stream_id) + body
-    async with serving(Service(), handshake_timeout=0.2) as port:
+    async with serving(Service()) as port:
         async with await trio.open_tcp_stream("127.0.0.1", port) as bad:
             try:
                 await bad.send_all(data)
@@ -150,27 +167,27 @@ async def test_a_protocol_error_is_answered_with_goaway() -> None:
         await client.stream.aclose()
 
 
-async def test_half_a_tls_handshake(server_context: ssl.SSLContext, client_context: ssl.SSLContext) -> None:
-    async with serving(Service(), ssl=server_context, handshake_timeout=0.2) as port:
-        for data in (b"", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\n\r\n", os.urandom(1000)):
-            async with await trio.open_tcp_stream("127.0.0.1", port) as bad:
-                with trio.fail_after(5):
-                    try:
-                        await bad.send_all(data)
-                        while await bad.receive_some():
-                            pass
-                    except trio.BrokenResourceError:
-                        pass
-        plain = ssl.create_default_context()  # TLS without ALPN
-        plain.check_hostname, plain.verify_mode = False, ssl.CERT_NONE
-        async with trio.SSLStream(await trio.open_tcp_stream("127.0.0.1", port), plain) as other:
-            with trio.fail_after(5):
+async def test_half_a_tls_handshake(
+    server_context: ssl.SSLContext, client_context: ssl.SSLContext, mock_clock: trio.testing.MockClock
+) -> None:
+    async with serving(Service(), ssl=server_context, handshake_timeout=HANDSHAKE) as port:
+        for data in (b"", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\n\r\n", NOISE[:1000]):
+            async with await trio.open_tcp_stream("127.0.0.1", port) as bad, hurried(mock_clock):
                 try:
-                    await other.do_handshake()
-                    while await other.receive_some():
+                    await bad.send_all(data)
+                    while await bad.receive_some():
                         pass
                 except trio.BrokenResourceError:
                     pass
+        plain = ssl.create_default_context()  # TLS without ALPN
+        plain.check_hostname, plain.verify_mode = False, ssl.CERT_NONE
+        async with trio.SSLStream(await trio.open_tcp_stream("127.0.0.1", port), plain) as other:
+            try:
+                await other.do_handshake()
+                while await other.receive_some():
+                    pass
+            except trio.BrokenResourceError:
+                pass
         async with open_channel(f"grpcs://localhost:{port}", ssl=client_context) as channel:
             assert await unary(channel, OURS + "echo", b"fine") == b"fine"
 
@@ -202,7 +219,7 @@ async def test_floods_are_cut_off(flood: str, monkeypatch: pytest.MonkeyPatch) -
     async with serving(service, max_concurrent_streams=50) as port:
         client = await raw(port)
         await client.flush()
-        with trio.fail_after(40):
+        with trio.fail_after(PATIENCE):
             try:
                 for number in range(60):
                     data = b""
@@ -235,7 +252,7 @@ async def test_a_peer_that_does_not_read_its_answers() -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         await sock.connect(("127.0.0.1", port))
         bad = trio.SocketStream(sock)
-        with pytest.raises(trio.BrokenResourceError), trio.fail_after(20):
+        with pytest.raises(trio.BrokenResourceError), trio.fail_after(PATIENCE):
             await bad.send_all(PREFACE)
             while True:
                 await bad.send_all(PingFrame(0, opaque_data=b"12345678").serialize() * 1000)
@@ -332,8 +349,7 @@ OK = [(":status", "200"), ("content-type", "application/grpc")]
 
 async def outcome(answer: Callable[[trio.SocketStream], Any], **options: Any) -> tuple[Status, str]:
     async with Door(answer) as address, open_channel(address, **options) as channel:
-        with trio.fail_after(10):
-            return await status_of(unary(channel, OURS + "echo", b"x", timeout=5))
+        return await status_of(unary(channel, OURS + "echo", b"x", timeout=PATIENCE))
 
 
 async def test_servers_that_are_no_servers() -> None:
@@ -434,7 +450,7 @@ async def test_refused_streams_are_sent_again() -> None:
         await trio.sleep_forever()
 
     async with Door(answer) as address, open_channel(address) as channel:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             assert await unary(channel, OURS + "echo", b"x") == b"done"
         assert seen == [1, 3, 1]
         assert channel.connections_made == 2

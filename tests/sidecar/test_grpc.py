@@ -6,6 +6,7 @@ import pytest
 import trio
 import trio_durable_proto as pb
 
+from tests.patience import PATIENCE
 from trio_durable._core.events import Status
 from trio_durable._rpc import GRPCError, RpcStatus, open_channel
 from trio_durable._wire.requests import ActivityResult
@@ -32,7 +33,7 @@ async def test_chains_at_once(wire):
         state = await client.ended(name)
         assert (state.status, state.output) == (Status.COMPLETED, f'"{name}"')
 
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             for number in range(20):
                 nursery.start_soon(one, f"i{number}")
@@ -64,7 +65,7 @@ async def test_the_stream_opens_before_there_is_work(wire):
     async with open_channel(address) as channel:
         path = "/TaskHubSidecarService/GetWorkItems"
         cardinality = type(sidecar._service).__mapping__(sidecar._service)[path].cardinality
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             async with channel.request(path, cardinality, pb.GetWorkItemsRequest, bytes) as call:
                 await call.send_message(pb.GetWorkItemsRequest(), end=True)
                 await call.recv_initial_metadata()

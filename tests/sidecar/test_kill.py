@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from contextlib import suppress
 import pytest
 import trio
 
+from tests.loopback import held_port
+from tests.patience import PATIENCE
 from trio_durable._core import actions as ac
 from trio_durable._core import events as ev
 from trio_durable._core.events import Status
@@ -21,16 +22,13 @@ from trio_durable._wire.events import event_from_pb
 
 
 class Process:
-    """`python -m trio_durable sidecar` on one file and, once it has started, one port."""
+    """`python -m trio_durable sidecar` on one file and one port."""
 
-    def __init__(self, db) -> None:
+    def __init__(self, db, port: int) -> None:
         self._db = db
         self._process = None
-        self.address = "127.0.0.1:0"
-
-    @property
-    def port(self) -> str:
-        return self.address.rpartition(":")[2]
+        self.port = str(port)
+        self.address = f"127.0.0.1:{port}"
 
     async def start(self) -> None:
         command = [sys.executable, "-m", "trio_durable", "sidecar", "--port", self.port, "--db", str(self._db)]
@@ -40,7 +38,7 @@ class Process:
             more = await self._process.stdout.receive_some()
             assert more, f"the sidecar ended: {line!r}"
             line += more
-        self.address = re.search(rb"ready on (\S+),", line).group(1).decode()
+        assert f"ready on {self.address},".encode() in line
 
     async def end(self, number: int) -> int:
         if self._process is None:
@@ -55,10 +53,11 @@ class Process:
 
 @pytest.fixture
 async def process(tmp_path):
-    process = Process(tmp_path / "x.db")
-    await process.start()
-    yield process
-    await process.end(signal.SIGKILL)
+    with held_port() as port:
+        process = Process(tmp_path / "x.db", port)
+        await process.start()
+        yield process
+        await process.end(signal.SIGKILL)
 
 
 async def test_it_is_killed_and_nothing_acknowledged_is_lost(process, worker_class, client_class, scripts):
@@ -112,7 +111,7 @@ async def test_it_is_killed_and_nothing_acknowledged_is_lost(process, worker_cla
             await process.start()
         gone.set()
 
-    with trio.fail_after(40):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(work)
             async with trio.open_nursery() as clients:

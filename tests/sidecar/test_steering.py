@@ -8,6 +8,7 @@ import threading
 import pytest
 import trio
 
+from tests.patience import PATIENCE
 from trio_durable import Worker
 from trio_durable._cli import main
 from trio_durable.sidecar import open_sidecar
@@ -45,10 +46,10 @@ def address():
 
     thread = threading.Thread(target=trio.run, args=(serve,))
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(PATIENCE)
     yield box["address"]
     box["token"].run_sync_soon(box["stop"].set)
-    thread.join(20)
+    thread.join(PATIENCE)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.patience import PATIENCE
 from trio_durable import Client, Worker, abc
 from trio_durable._errors import SidecarError
 from trio_durable.sidecar import MemoryStore, SQLiteStore, open_sidecar
@@ -132,7 +133,7 @@ async def test_a_file_of_the_first_schema_goes_on_where_it_stopped(tmp_path):
         await nursery.start(worker.serve)
         assert (await client.get_orchestration_state("done")).get_output() == "went"
         await client.raise_orchestration_event("child", "go", data="child's")
-        state = await client.wait_for_orchestration_completion("parent", timeout=20)
+        state = await client.wait_for_orchestration_completion("parent", timeout=PATIENCE)
         assert state.get_output() == [12, "child's", "kept", None]
         nursery.cancel_scope.cancel()
 

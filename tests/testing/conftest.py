@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.testing import shop
 from trio_durable import Worker
 
 # `make fuzz`: five tests of this many examples each, and some of client operations. The default profile is small enough
-# for every run of the suite.
-settings.register_profile("fuzz", max_examples=10_000, deadline=None, print_blob=True)
+# for every run of the suite. Other examples every time: a failure prints the blob or the script that repeats it, and
+# `make fuzz` the seed of the whole.
+settings.register_profile(
+    "fuzz",
+    max_examples=10_000,
+    derandomize=False,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 #: How many examples each test of test_fuzz.py has judged.
 EXAMPLES: Counter[str] = Counter()

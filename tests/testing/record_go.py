@@ -15,6 +15,7 @@ from pathlib import Path
 import trio
 
 from tests.interop import go
+from tests.patience import PATIENCE
 from tests.testing import scenes
 from trio_durable import Client, OrchestrationStatus, Worker
 
@@ -25,7 +26,7 @@ Steer = Callable[[Client, str], Awaitable[None]]
 
 async def status(client: Client, instance_id: str, wanted: OrchestrationStatus) -> None:
     """Ask until the status is `wanted`: nothing of the protocol waits for that."""
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         while True:
             state = await client.get_orchestration_state(instance_id)
             if state is not None and state.runtime_status is wanted:
@@ -98,7 +99,7 @@ async def main(address: str) -> None:
             await client.schedule_new_orchestration(orchestrator, input=payload, instance_id=name)
             await steer(client, name)
             if ends:
-                await client.wait_for_orchestration_completion(name, timeout=30)
+                await client.wait_for_orchestration_completion(name, timeout=PATIENCE)
             command = [sys.executable, "-m", "trio_durable", "history", name, "--json", "--address", address]
             exported = await trio.run_process(command, capture_stdout=True)
             path.write_bytes(exported.stdout)

@@ -8,6 +8,7 @@ import sys
 import pytest
 import trio
 
+from tests.patience import PATIENCE
 from tests.testing import shop
 from tests.testing.conftest import shop_worker
 from tests.testing.record import FOLDER
@@ -32,7 +33,7 @@ async def test_a_history_goes_from_a_sidecar_to_a_file_and_is_replayed(tmp_path,
         async with trio.open_nursery() as nursery, Client(sidecar.channel()) as client:
             await nursery.start(worker.serve)
             instance_id = await client.schedule_new_orchestration(shop.fulfil_all, input=2)
-            await client.wait_for_orchestration_completion(instance_id, timeout=20)
+            await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
             status = await trio.to_thread.run_sync(main, ["history", instance_id, "--json", "--address", address])
             exported = capsys.readouterr().out
             assert status == 0

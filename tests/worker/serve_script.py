@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import sys
 import time
 
@@ -26,7 +28,7 @@ async def stuck(ctx):
 
 def sleepy(ctx):
     print("asleep", flush=True)
-    time.sleep(60)
+    time.sleep(1000)
 
 
 async def gentle(ctx):
@@ -40,7 +42,10 @@ def short(ctx):
 
 
 if __name__ == "__main__":
-    worker = Worker(sys.argv[1], drain_seconds=30)
+    # Whoever starts the tests in the background may have had SIGINT ignored, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    worker = Worker(sys.argv[1], drain_seconds=1000)
     for function in (spin, stuck, gentle):
         worker.add_orchestrator(function)
     for function in (sleepy, short):

@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.testing
 
+from tests.patience import PATIENCE
 from trio_durable import JsonConverter, NonRetryableError, Worker
 from trio_durable._core import events as ev
 from trio_durable._rpc import GRPCError, RpcStatus
@@ -66,12 +67,12 @@ def serving(nursery, channel, *, orchestrators=(), activities=(), **options):
 
 
 async def next_turn(hub):
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         return turn_result_from_pb(await hub.answers.receive())
 
 
 async def next_result(hub):
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         return activity_result_from_pb(await hub.answers.receive())
 
 
@@ -109,7 +110,7 @@ async def test_plain_activities_run_beside_each_other_up_to_the_limit(nursery, h
             most = max(most, running)
             if running == 3:
                 gate.set()
-        assert gate.wait(5)
+        assert gate.wait(PATIENCE)
         with lock:
             running -= 1
 
@@ -209,7 +210,7 @@ async def test_an_answer_that_stays_too_large_does_not_end_the_worker(nursery, h
     async with serving(nursery, channel, activities=[double]):
         hub.errors = [GRPCError(RpcStatus.RESOURCE_EXHAUSTED, "too large")] * 2
         hub.activity("double", "1")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             while hub.errors:
                 await trio.lowlevel.checkpoint()
         hub.activity("double", "3", task_id=3)

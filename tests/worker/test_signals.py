@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.patience import PATIENCE
 from trio_durable import Client, OrchestrationStatus
 from trio_durable.sidecar import open_sidecar
 
 SCRIPT = Path(__file__).with_name("serve_script.py")
-FAR = 25  # seconds that no step here needs on an idle machine
 
 
 class Program:
@@ -27,7 +27,7 @@ class Program:
 
     async def says(self, word: str) -> None:
         assert self.process.stdout is not None
-        with trio.fail_after(FAR):
+        with trio.fail_after(PATIENCE):
             while word not in self.text:
                 chunk = await self.process.stdout.receive_some()
                 assert chunk, f"the program ended without saying {word!r}:\n{self.text}"
@@ -35,7 +35,7 @@ class Program:
 
     async def ends(self) -> int:
         assert self.process.stdout is not None
-        with trio.fail_after(FAR):
+        with trio.fail_after(PATIENCE):
             async for chunk in self.process.stdout:
                 self.text += chunk.decode()
             return await self.process.wait()
@@ -73,7 +73,7 @@ async def start(nursery):
 async def connected(client: Client) -> None:
     """A worker has answered once."""
     instance_id = await client.schedule_new_orchestration("no_such_orchestration")
-    await client.wait_for_orchestration_completion(instance_id, timeout=FAR)
+    await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -112,7 +112,7 @@ async def test_a_second_signal_does_not_wait_for_activities(start, how):
     await client.schedule_new_orchestration("stuck")
     await program.says("asleep")
     program.process.send_signal(signal.SIGINT)
-    await trio.sleep(0.5)  # two signals at once are one
+    await program.says("interrupt again to leave at once")  # two signals at once would be one
     assert program.process.returncode is None
     program.process.send_signal(signal.SIGINT)
     await program.ends()
@@ -133,6 +133,6 @@ async def test_the_first_signal_lets_activities_answer(start, number):
 
         worker.add_orchestrator(gentle)
         await nursery.start(worker.serve)
-        state = await client.wait_for_orchestration_completion(instance_id, timeout=FAR)
+        state = await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
         assert (state.runtime_status, state.get_output()) == (OrchestrationStatus.COMPLETED, "answered")
         nursery.cancel_scope.cancel()

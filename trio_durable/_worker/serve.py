@@ -237,15 +237,16 @@ class Worker:
                 try:
                     await trio.sleep_forever()
                 finally:
-                    stop_reading.cancel()
-                    alive.deadline = trio.current_time() + self._drain_seconds
-                    if activities.running:
-                        logger.info(
-                            "leaving: %d activities may go on for %g s; interrupt again to leave at once",
-                            activities.running,
-                            self._drain_seconds,
-                        )
+                    # A second interrupt may come at any of these lines.
                     try:
+                        stop_reading.cancel()
+                        alive.deadline = trio.current_time() + self._drain_seconds
+                        if activities.running:
+                            logger.info(
+                                "leaving: %d activities may go on for %g s; interrupt again to leave at once",
+                                activities.running,
+                                self._drain_seconds,
+                            )
                         with trio.CancelScope(shield=True):
                             await finished.wait()
                     except KeyboardInterrupt:

@@ -54,7 +54,7 @@ class Stage:
         return scope
 
     async def run(
-        self, orchestrator: Callable[..., Any] | str, input: object = None, *, patience: float = 20, **options: Any
+        self, orchestrator: Callable[..., Any] | str, input: object = None, *, patience: float = 60, **options: Any
     ) -> OrchestrationState:
         """Start an instance and give its final state, however it ended.
 

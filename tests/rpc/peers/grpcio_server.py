@@ -1,6 +1,7 @@
 """A grpcio server with raw-bytes handlers.  Runs in the peer's environment; talks JSON lines over stdin and stdout.
 
 Prints {"port": N} when it listens.  Commands: {"do": "events"} prints and forgets what handlers have seen;
+{"do": "most"} prints how many sleepers there were at most at a time;
 {"do": "stop", "grace": s} stops the server; end of input ends the process.
 """
 
@@ -14,6 +15,7 @@ import grpc
 
 SERVICE = "trio.durable.test.Peer"
 events: list = []
+running = most = 0
 gate = None
 
 
@@ -32,12 +34,17 @@ class Handlers(grpc.GenericRpcHandler):
 
     async def Sleep(self, request, context):
         """Sleep for the seconds in the request, and tell how it ended."""
+        global running, most
         events.append("sleep started")
+        running += 1
+        most = max(most, running)
         try:
             await asyncio.sleep(float(request))
         except asyncio.CancelledError:
             events.append("sleep cancelled")
             raise
+        finally:
+            running -= 1
         events.append("sleep done")
         return request
 
@@ -121,6 +128,8 @@ async def main():
         if command["do"] == "events":
             print(json.dumps({"events": list(events)}), flush=True)
             events.clear()
+        elif command["do"] == "most":
+            print(json.dumps({"most": most}), flush=True)
         elif command["do"] == "stop":
             await server.stop(command["grace"])
             print(json.dumps({"stopped": True}), flush=True)
