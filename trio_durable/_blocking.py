@@ -12,6 +12,8 @@ from functools import partial, update_wrapper
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from trio_durable_sandbox import in_orchestration, refuse
+
 from trio_durable._client import Client
 from trio_durable._portal import Portal
 
@@ -49,6 +51,12 @@ class BlockingClient:
         self._portal: Portal | None = None
 
     def __enter__(self) -> BlockingClient:
+        if in_orchestration():
+            refused: BlockingClient = refuse(
+                "trio_durable.BlockingClient",
+                "use a client in an activity, or in the host program, under `if __name__ == \"__main__\":`",
+            )
+            return refused
         with ExitStack() as stack:
             portal = stack.enter_context(Portal("trio_durable client"))
             portal.enter(self._client)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -77,6 +80,30 @@ def test_worker_and_client_without_async():
     # Threads of Trio's pool end by themselves some seconds later; those that are ours are gone.
     ours = [thread.name for thread in threading.enumerate() if "trio_durable" in thread.name]
     assert not ours
+
+
+def test_a_program_that_serves_at_its_top_level_is_told_of_the_guard(tmp_path):
+    # Its file is executed for every instance: what it does there must not be done again.
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from trio_durable import BlockingClient, Worker\n"
+        "worker = Worker()\n"
+        "@worker.orchestrator\n"
+        "async def flow(ctx): return 1\n"
+        "with worker.running(), BlockingClient() as client:\n"
+        "    state = client.wait_for_orchestration_completion(client.schedule_new_orchestration(flow), timeout=30)\n"
+        "    print(state.runtime_status.name + ': ' + state.failure_details.error_message)\n",
+        encoding="utf-8",
+    )
+    with sidecar_in_a_thread() as address:
+        environment = {**os.environ, "DAPR_GRPC_ENDPOINT": address}
+        ran = subprocess.run(
+            [sys.executable, "-W", "error", script],
+            env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("FAILED: ")
+    assert 'in the host program, under `if __name__ == "__main__":`' in ran.stdout
 
 
 def test_a_channel_belongs_to_another_run():

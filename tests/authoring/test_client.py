@@ -239,7 +239,7 @@ BAD = [
     (lambda c: c.schedule_new_orchestration("x", instance_id=""), ValueError, "instance_id must not be empty"),
     (lambda c: c.schedule_new_orchestration("x", input=float("nan")), PayloadError, "JSON has no nan"),
     (lambda c: c.schedule_new_orchestration("\udfff"), ValueError, "name must be text"),
-    (lambda c: c.schedule_new_orchestration(None), TypeError, "expected an orchestrator"),
+    (lambda c: c.schedule_new_orchestration(None), TypeError, "expected a function or its registered name"),
     (lambda c: c.raise_orchestration_event("i", None), TypeError, "event_name must be a string"),
     (lambda c: c.raise_orchestration_event("i", "e", data=[float("inf")]), PayloadError, "JSON has no inf"),
     (lambda c: c.purge_orchestration(None), TypeError, "instance_id must be a string"),

@@ -81,6 +81,30 @@ def test_all_of_a_wait_may_be_jittered_away_and_an_attempt_of_one_second_is_lega
 
 
 @pytest.mark.parametrize(
+    ("name", "wrong", "words"),
+    [
+        ("first_retry_interval", 5, "first_retry_interval is a timedelta, got 5"),
+        ("first_retry_interval", None, "first_retry_interval is a timedelta, got None"),
+        ("max_retry_interval", 5, "max_retry_interval is a timedelta, got 5"),
+        ("retry_timeout", 2.5, "retry_timeout is a timedelta, got 2.5"),
+        ("max_number_of_attempts", 2.5, "max_number_of_attempts is a whole number, got 2.5"),
+        ("non_retryable_error_types", Refused, "non_retryable_error_types is a tuple of .*, got .*Refused.*"),
+        ("non_retryable_error_types", "Refused", "non_retryable_error_types is a tuple of .*, got 'Refused'"),
+        ("non_retryable_error_types", (Refused, 5), "non_retryable_error_types is a tuple of .*, 5.*"),
+        ("handle", "never", "handle is a function of the failure's details, got 'never'"),
+    ],
+)
+def test_what_is_of_another_type_is_refused_when_the_policy_is_made(name, wrong, words):
+    with pytest.raises(TypeError, match=f"^{words}$"):
+        policy(**{name: wrong})
+
+
+def test_types_that_end_the_attempts_may_be_a_list_of_classes_and_names():
+    listed = policy(non_retryable_error_types=[Refused, "Other"])
+    assert [listed.delay(1, FailureDetails(name, "m"), 0, 0) for name in ("Refused", "Other")] == [None, None]
+
+
+@pytest.mark.parametrize(
     ("version", "number"),
     [("attempt=3", 3), (f"attempt={'1' * 9}", 111_111_111), (f"attempt={'1' * 10}", None), ("attempt=x", None)],
 )

@@ -54,6 +54,8 @@ ROOMS: dict[str, Room] = {
     "trio_durable_proto": Room(third=_set("betterproto grpclib")),
     # The errors carry failure details, which are the core's: said in annotations, never imported.
     "trio_durable._errors": Room(annotations=_set("trio_durable._core.failures")),
+    # The names that functions were registered under: for those who register, and for those who call.
+    "trio_durable._naming": Room(),
     "trio_durable.abc": Room(ours=_set("trio_durable._errors")),
     "trio_durable._core": Room(
         ours=_set("trio_durable._errors"),
@@ -87,18 +89,18 @@ ROOMS: dict[str, Room] = {
     "trio_durable._worker": Room(
         ours=_set(
             "trio_durable._core trio_durable._durable trio_durable._wire trio_durable._rpc trio_durable._converter "
-            "trio_durable.abc trio_durable._errors trio_durable._portal trio_durable_sandbox"
+            "trio_durable.abc trio_durable._errors trio_durable._naming trio_durable._portal trio_durable_sandbox"
         ),
         third=_set("trio"),
     ),
     # A Trio run in a thread, and on it the synchronous door.
     "trio_durable._portal": Room(third=_set("trio")),
-    "trio_durable._blocking": Room(ours=_set("trio_durable._client trio_durable._portal")),
+    "trio_durable._blocking": Room(ours=_set("trio_durable._client trio_durable._portal trio_durable_sandbox")),
     # The sandbox, so that a client used inside an orchestration is refused by name.
     "trio_durable._client": Room(
         ours=_set(
             "trio_durable._core trio_durable._wire trio_durable._rpc trio_durable._converter trio_durable._errors "
-            "trio_durable.abc trio_durable_sandbox"
+            "trio_durable._naming trio_durable.abc trio_durable_sandbox"
         ),
         third=_set("trio"),
     ),

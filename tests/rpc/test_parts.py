@@ -14,7 +14,7 @@ from h2.errors import ErrorCodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_durable._rpc import Address, Backoff, parse_address
+from trio_durable._rpc import Address, Backoff, default_address, parse_address
 from trio_durable._rpc.channel import CallDeadline
 from trio_durable._rpc.failures import StreamLost, connect_failure, reset_failure
 from trio_durable._rpc.framing import frame_message, read_message
@@ -314,3 +314,16 @@ def test_buffers_do_not_copy_whole_chunks() -> None:
     trio.run(main)
 
 
+
+
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({"DAPR_GRPC_PORT": "abc"}, "DAPR_GRPC_PORT and DAPR_GRPC_HOST"),
+        ({"DAPR_RUNTIME_HOST": "a b:c", "DAPR_GRPC_PORT": "1"}, "DAPR_RUNTIME_HOST"),
+        ({"DAPR_GRPC_ENDPOINT": "nowhere"}, "DAPR_GRPC_ENDPOINT"),
+    ],
+)
+def test_an_environment_that_makes_no_address_is_named(environ: dict[str, str], names: str) -> None:
+    with pytest.raises(ValueError, match=f"the environment's .*{names}"):
+        default_address(environ)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trio_durable._core import clock
+from trio_durable._naming import called_by, noted
 
 __all__ = ["instance_id_of", "moment", "name_of", "text"]
 
@@ -31,10 +32,8 @@ def instance_id_of(value: object) -> str:
 
 
 def name_of(orchestrator: Callable[..., Any] | str) -> str:
-    """The name by which workers know it."""
-    name = orchestrator if isinstance(orchestrator, str) else getattr(orchestrator, "__name__", None)
-    if not isinstance(name, str) or not name or name == "<lambda>":
-        raise TypeError(f"expected an orchestrator function or the name it is registered under, got {orchestrator!r}")
+    """The name by which workers know it: the text given, what the function was registered under, or its own."""
+    name = orchestrator if isinstance(orchestrator, str) else called_by(orchestrator, noted(orchestrator))
     return text("the orchestrator's name", name)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
 
-import trio
 from trio_durable_sandbox import in_orchestration, refuse
 
 from trio_durable import _converter
@@ -17,29 +16,23 @@ from trio_durable._client.arguments import instance_id_of, moment, name_of, text
 from trio_durable._client.door import Door
 from trio_durable._client.reuse import ReuseIdAction, ReuseIdPolicy
 from trio_durable._client.states import OrchestrationState
+from trio_durable._client.waiting import Waiting, wait
 from trio_durable._converter import JsonConverter
 from trio_durable._core.envelope import checked, seal
 from trio_durable._core.events import Event, Router, Status
 from trio_durable._core.mailbox import CANCEL_EVENT
 from trio_durable._core.view import HistoryEvent, history_event
-from trio_durable._errors import AlreadyExistsError, NotFoundError, PayloadError, UnavailableError
+from trio_durable._errors import AlreadyExistsError, NotFoundError, PayloadError
 from trio_durable._rpc import Stub, Target
 from trio_durable._wire import calls
-from trio_durable._wire.calls import ByInstance, GotInstance
+from trio_durable._wire.calls import ByInstance
 from trio_durable._wire.states import CreateInstance, InstanceState, PurgeFilter, create_to_pb, state_from_response
 from trio_durable.abc import Converter
 
 __all__ = ["UNSET", "Client"]
 
-Waiting = Callable[[Stub, ByInstance], Awaitable[GotInstance]]
-
 #: For `input` where None is an input like any other: leave it as it is.
 UNSET: Any = object()
-
-#: A wait survives the loss of its sidecar for this long.
-AWAY_SECONDS = 60.0
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 2.0
 
 
 class Client:
@@ -108,10 +101,7 @@ class Client:
         """
         name = name_of(orchestrator)
         wanted = uuid.uuid4().hex if instance_id is None else instance_id_of(instance_id)
-        try:
-            payload = _converter.encode(self._converter, input)
-        except PayloadError as error:
-            raise PayloadError(f"the input of orchestration {name!r}: {error}") from error
+        payload = self._payload(f"the input of orchestration {name!r}", input)
         if reuse_id_policy is not None and instance_id and await self._reuse(reuse_id_policy, wanted, app_id):
             return wanted
         request = CreateInstance(
@@ -217,7 +207,7 @@ class Client:
     ) -> None:
         """Send the instance an external event; it is kept until the orchestration waits for one of that name."""
         text("event_name", event_name, empty=True)
-        payload = _converter.encode(self._converter, data)
+        payload = self._payload(f"the data of event {event_name!r}", data)
         request = calls.raise_event(instance_id_of(instance_id), event_name, payload, app_id=app_id)
         await self._door.call(Stub.raise_event, request, instance_id)
 
@@ -243,7 +233,7 @@ class Client:
         durabletask-go 0.14 was seen to leave one pending that was told before its `start_at`, and the call with it:
         give the call a deadline of yours (`trio.move_on_after`) there.
         """
-        payload = _converter.encode(self._converter, output)
+        payload = self._payload("the output", output)
         request = calls.terminate(instance_id_of(instance_id), payload, recursive=recursive, app_id=app_id)
         await self._door.call(Stub.terminate_instance, request, instance_id)
 
@@ -317,7 +307,7 @@ class Client:
             event_id,
             new_instance_id=uuid.uuid4().hex if new_instance_id is None else text("new_instance_id", new_instance_id),
             new_child_instance_id=new_child_instance_id,
-            payload=None if input is UNSET else _converter.encode(self._converter, input),
+            payload=None if input is UNSET else self._payload(f"the input of event {event_id}", input),
             overwrite=input is not UNSET,
             app_id=app_id,
         )
@@ -332,30 +322,14 @@ class Client:
     async def _wait(
         self, method: Waiting, request: ByInstance, timeout: float | None, what: str
     ) -> OrchestrationState:
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout is a number of seconds from 0 on, or None; got {timeout!r}")
-        instance_id = request.instance_id
-        with trio.move_on_after(float("inf") if timeout is None else timeout):
-            state = self._state(await self._poll(method, request))
-            if state is None:
-                raise NotFoundError(f"there is no orchestration instance {instance_id!r}")
-            return state
-        raise TimeoutError(f"no {what} of orchestration instance {instance_id!r} within {timeout:g} s")
+        return OrchestrationState.of(await wait(self._door, method, request, timeout, what), self._converter)
 
-    async def _poll(self, method: Waiting, request: ByInstance) -> InstanceState | None:
-        # A first, short answer tells "no sidecar here" from "the sidecar went away while we waited".
-        await self._door.call(Stub.hello, calls.hello())
-        pause, away_since = FIRST_PAUSE, None
-        while True:
-            try:
-                return state_from_response(await self._door.call(method, request, request.instance_id))
-            except UnavailableError:
-                now = trio.current_time()
-                away_since = away_since if away_since is not None else now
-                if now - away_since > AWAY_SECONDS:
-                    raise
-            await trio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+    def _payload(self, whose: str, value: object) -> str | None:
+        """The payload of `value`; PayloadError says whose it would have been."""
+        try:
+            return _converter.encode(self._converter, value)
+        except PayloadError as error:
+            raise PayloadError(f"{whose}: {error}") from error
 
     def _state(self, state: InstanceState | None) -> OrchestrationState | None:
         return None if state is None else OrchestrationState.of(state, self._converter)

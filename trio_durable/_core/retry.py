@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 from trio_durable._core import clock
 from trio_durable._core.failures import FailureDetails
@@ -47,7 +48,7 @@ class RetryPolicy:
 
     Before jitter, the n-th wait (n from 0) is
     `min(first_retry_interval * backoff_coefficient ** n, max_retry_interval)`.
-    Raises ValueError for numbers that make no sense.
+    Raises TypeError for values of other types, ValueError for numbers that make no sense.
     """
 
     first_retry_interval: timedelta
@@ -60,6 +61,7 @@ class RetryPolicy:
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
+        self._check_types()
         if self.first_retry_interval <= timedelta(0):
             raise ValueError(f"first_retry_interval must be positive, got {self.first_retry_interval}")
         if self.max_number_of_attempts < 1:
@@ -78,6 +80,20 @@ class RetryPolicy:
                 f"retry_timeout ({self.retry_timeout}) must not be shorter than "
                 f"first_retry_interval ({self.first_retry_interval})"
             )
+
+    def _check_types(self) -> None:
+        for name in ("first_retry_interval", "max_retry_interval", "retry_timeout"):
+            value = getattr(self, name)
+            if not isinstance(value, timedelta) and (value is not None or name == "first_retry_interval"):
+                raise TypeError(f"{name} is a timedelta, got {value!r}")
+        attempts: Any = self.max_number_of_attempts
+        if not isinstance(attempts, int):
+            raise TypeError(f"max_number_of_attempts is a whole number, got {attempts!r}")
+        kinds: Any = self.non_retryable_error_types
+        if isinstance(kinds, str | type) or not all(isinstance(each, str | type) for each in kinds):
+            raise TypeError(f"non_retryable_error_types is a tuple of exception classes and names, got {kinds!r}")
+        if self.handle is not None and not callable(self.handle):
+            raise TypeError(f"handle is a function of the failure's details, got {self.handle!r}")
 
     def delay(
         self, attempt: int, failure: FailureDetails, first_attempt: int, now: int, *, key: str = ""

@@ -126,8 +126,8 @@ class Calls(Travel):
         return self._replay.call_activity(
             self._payloads.name_of(activity),
             self._sealed("activity", activity, input, metadata),
-            self._decoder(activity, return_type),
-            retry=retry_policy,
+            self._decoder("activity", activity, return_type),
+            retry=_policy(retry_policy),
             router=_router(app_id),
             scope=propagation,
         )
@@ -225,10 +225,10 @@ class Calls(Travel):
         return self._replay.call_child(
             self._payloads.name_of(orchestrator),
             self._sealed("child orchestration", orchestrator, input, metadata),
-            self._decoder(orchestrator, return_type),
+            self._decoder("child orchestration", orchestrator, return_type),
             instance_id=instance_id or "",
             version=version,
-            retry=retry_policy,
+            retry=_policy(retry_policy),
             router=_router(app_id),
             scope=propagation,
         )
@@ -277,16 +277,35 @@ class Calls(Travel):
     def _sealed(
         self, what: str, function: Callable[..., Any] | str, value: object, metadata: Mapping[str, str] | None
     ) -> str | None:
-        """The payload of an input with its metadata; names the call whose input is no JSON."""
-        try:
-            payload = self._payloads.encode(value)
-        except PayloadError as error:
-            raise PayloadError(f"the input of {what} {self._payloads.name_of(function)!r}: {error}") from error
+        """The payload of an input with its metadata."""
+        payload = self._encoded(lambda: f"the input of {what} {self._payloads.name_of(function)!r}", value)
         return seal(payload, self._metadata_with(metadata))
 
-    def _decoder(self, function: Callable[..., Any] | str, wanted: Any) -> Callable[[str | None], Any]:
+    def _decoder(self, what: str, function: Callable[..., Any] | str, wanted: Any) -> Callable[[str | None], Any]:
         kind = wanted if wanted is not None else self._payloads.result_type(function)
-        return lambda payload: self._payloads.decode(payload, kind)
+        return lambda payload: self._decoded(
+            lambda: f"the result of {what} {self._payloads.name_of(function)!r}", payload, kind
+        )
+
+    def _encoded(self, whose: Callable[[], str], value: object) -> str | None:
+        """The payload of `value`; PayloadError says whose it would have been."""
+        try:
+            return self._payloads.encode(value)
+        except PayloadError as error:
+            raise PayloadError(f"{whose()}: {error}") from error
+
+    def _decoded(self, whose: Callable[[], str], payload: str | None, wanted: Any) -> Any:
+        """The value of `payload`; PayloadError says whose it is."""
+        try:
+            return self._payloads.decode(payload, wanted)
+        except PayloadError as error:
+            raise PayloadError(f"{whose()}: {error}") from error
+
+
+def _policy(policy: object) -> RetryPolicy | None:
+    if policy is not None and not isinstance(policy, RetryPolicy):
+        raise TypeError(f"retry_policy is a trio_durable.RetryPolicy, got {policy!r}")
+    return policy
 
 
 def _router(app_id: str | None) -> Router | None:

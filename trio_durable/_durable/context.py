@@ -79,7 +79,9 @@ class OrchestrationContext(Cleanup, Calls, Together, Values):
         else:
             limit = None if timeout is None else nanoseconds(timeout)
         return self._replay.wait_for_event(
-            name, lambda payload: self._payloads.decode(payload, data_type), timeout=limit
+            name,
+            lambda payload: self._decoded(lambda: f"the data of event {name!r}", payload, data_type),
+            timeout=limit,
         )
 
     def send_event(self, instance_id: str, event_name: str, *, data: object = None) -> DurableFuture[None]:
@@ -89,7 +91,7 @@ class OrchestrationContext(Cleanup, Calls, Together, Values):
         Like every activity it may be repeated after a crash: then the event arrives twice.
         """
         _check_event_name(event_name)
-        payload = self._payloads.encode(data)
+        payload = self._encoded(lambda: f"the data of event {event_name!r}", data)
         return self._replay.call_activity(
             SEND_EVENT,
             self._payloads.encode({"instance_id": instance_id, "name": event_name, "data": payload}),
@@ -112,12 +114,13 @@ class OrchestrationContext(Cleanup, Calls, Together, Values):
         new_version: the version to go on with; the latest if not given, where the sidecar carries it.
         Whatever else was asked for in this turn is not carried out.
         """
-        payload = seal(self._payloads.encode(input), self._metadata if save_metadata else {})
+        payload = self._encoded(lambda: "the input to continue with", input)
+        payload = seal(payload, self._metadata if save_metadata else {})
         self._replay.continue_as_new(payload, save_events=save_events, version=new_version)
 
     def set_custom_status(self, status: object) -> None:
         """Show `status`, any JSON value, in the instance's state until another one is set."""
-        self._replay.custom_status = self._payloads.encode(status)
+        self._replay.custom_status = self._encoded(lambda: "the custom status", status)
 
     def is_patched(self, name: str) -> bool:
         """Whether to take the new path of the change called `name`.

@@ -178,7 +178,15 @@ class ActivityRunner:
 
     async def _invoke(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         if _is_async(function):
-            return await function(*arguments)
+            try:
+                return await function(*arguments)
+            except RuntimeError as error:
+                if "no running event loop" not in str(error):
+                    raise
+                raise RuntimeError(
+                    f"{error}: async activities run on Trio. Write Trio's words in them (`trio.sleep`), or let a plain "
+                    "function call `asyncio.run(...)`: plain activities run in threads"
+                ) from error
         return await trio.to_thread.run_sync(
             partial(function, *arguments), abandon_on_cancel=True, limiter=self._threads
         )

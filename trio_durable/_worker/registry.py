@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from trio_durable._errors import RegistrationError
+from trio_durable._naming import called_by, note, noted
 
 __all__ = ["Registered", "Registry", "result_hint", "takes_input", "value_hint"]
 
@@ -34,12 +35,13 @@ class Registry:
         self.versions: dict[str, dict[str, Registered[Callable[..., Any]]]] = {}
         self.latest: dict[str, str] = {}
         self.activities: dict[str, Registered[Callable[..., Any]]] = {}
-        self._names: dict[tuple[str, str], str] = {}
+        self._names: dict[tuple[str, str], list[str]] = {}
         self._activity_keys: set[tuple[str, str]] = set()
 
     def add_orchestrator(self, function: Callable[..., Any], name: str | None, program: Any) -> str:
         """Register `function`, raises RegistrationError where it cannot be replayed or its name is taken."""
         self._refuse_async_generator(function)
+        _refuse_signature("orchestrator", function)
         return self._add("orchestrator", self.orchestrators, function, name, program)
 
     def add_version(
@@ -47,6 +49,7 @@ class Registry:
     ) -> None:
         """Register `function` as one version of the orchestrator `name`; RegistrationError where that is taken."""
         self._refuse_async_generator(function)
+        _refuse_signature("orchestrator", function)
         if not name or not version:
             raise RegistrationError(f"a version has a name and a version, got {name!r} and {version!r}")
         versions = self.versions.setdefault(name, {})
@@ -56,7 +59,7 @@ class Registry:
                 f"{_describe(versions[version].function)}; give {_describe(function)} another `version=`"
             )
         versions[version] = Registered(name, function, program)
-        self._names[_key(function)] = name
+        self._remember(function, name)
         if is_latest:
             self.latest[name] = version
 
@@ -81,6 +84,7 @@ class Registry:
             raise RegistrationError(
                 f"activity {_describe(function)} is a generator; an activity returns one result: use `return`"
             )
+        _refuse_signature("activity", function)
         known = self._add("activity", self.activities, function, name, None)
         self._activity_keys.add(_key(function))
         return known
@@ -107,20 +111,46 @@ class Registry:
                 f"give {_describe(function)} another `name=`"
             )
         table[known] = Registered(known, function, program)
-        self._names[_key(function)] = known
+        self._remember(function, known)
         return known
 
+    def _remember(self, function: Callable[..., Any], name: str) -> None:
+        note(function, name)
+        names = self._names.setdefault(_key(function), [])
+        if name not in names:
+            names.append(name)
+
     def name_of(self, function: Callable[..., Any] | str) -> str:
-        """The name under which `function` (the sandbox's copy of it counts as the same) is registered, else its own."""
+        """The name under which `function` is registered here, else with another worker of this process, else its own.
+
+        The sandbox's copy of a function counts as the same.  Raises TypeError where that is no one name.
+        """
         if isinstance(function, str):
             return function
-        known = self._names.get(_key(function))
-        if known is not None:
-            return known
-        own = getattr(function, "__name__", None)
-        if not isinstance(own, str) or own == "<lambda>":
-            raise TypeError(f"expected a function or its registered name, got {function!r}")
-        return own
+        elsewhere = noted(function)
+        here = self._names.get(_key(function), [])
+        # Functions that one line of code made, in a loop for instance, share their key: then the object tells.
+        exactly = [name for name in here if name in elsewhere]
+        return called_by(function, exactly or here or elsewhere)
+
+
+def _refuse_signature(kind: str, function: Callable[..., Any]) -> None:
+    """Raise RegistrationError where `function` cannot be called with the context and, if it takes one, an input."""
+    if not callable(function):
+        return  # which `_add` says better
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*(None,) * (2 if takes_input(function) else 1))
+    except TypeError:
+        name = getattr(function, "__name__", "function")
+        raise RegistrationError(
+            f"{kind} {_describe(function)} has the parameters {signature}; it is called with the context and at most "
+            f"one input: `def {name}(ctx)` or `def {name}(ctx, value)`. Put several values into one, a dataclass for "
+            "instance."
+        ) from None
 
 
 def takes_input(function: Callable[..., Any]) -> bool:

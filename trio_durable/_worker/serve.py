@@ -18,7 +18,7 @@ import logging
 import math
 import signal
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from typing import Any, Literal, TypeVar, overload
 
 import trio
@@ -68,6 +68,9 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 15.0
 RESEND_SECONDS = 30.0
 HELLO_SECONDS = 30.0
+
+#: For programs that do at their top level what every instance would repeat: their file is executed for each.
+_IN_THE_HOST = "serve in the host program, under `if __name__ == \"__main__\":`"
 
 
 class Worker:
@@ -204,7 +207,7 @@ class Worker:
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; with `nursery.start`, ready when the stream of work items is open."""
         if in_orchestration():
-            refuse("Worker.serve", "serve in the host program, under `if __name__ == \"__main__\":`")
+            refuse("Worker.serve", _IN_THE_HOST)
         activities = ActivityRunner(self._registry, self._converter, self._limit)
         watchdog = Watchdog()
         session = _Session(self._turns, activities, watchdog)
@@ -263,6 +266,9 @@ class Worker:
 
         A second signal leaves at once.  For the main thread of a program that does nothing else.
         """
+        if in_orchestration():
+            refuse("Worker.run", _IN_THE_HOST)
+            return
         trio.run(self._until_signalled)
 
     async def _until_signalled(self) -> None:
@@ -281,12 +287,18 @@ class Worker:
                         self._alive.cancel()
                     serving.cancel()
 
-    @contextmanager
-    def running(self) -> Iterator[Worker]:
+    def running(self) -> AbstractContextManager[Worker]:
         """Serve from a thread for as long as the `with` block lasts; for scripts and notebooks.
 
         The target must be an address.  Leaving the block waits for running activities as cancelling `serve` does.
         """
+        if in_orchestration():
+            refused: AbstractContextManager[Worker] = refuse("Worker.running", _IN_THE_HOST)
+            return refused
+        return self._running()
+
+    @contextmanager
+    def _running(self) -> Iterator[Worker]:
         if not isinstance(self._target, str):
             raise TypeError("a worker in a thread needs an address; `await sidecar.serve()` gives one")
         with Portal("trio_durable worker") as portal:
