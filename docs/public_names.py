@@ -25,15 +25,38 @@ SDKS = {
 
 def names(peers: Path) -> Iterator[tuple[str, str]]:
     """(SDK, name) of everything public in the environments in `peers`."""
+    found: dict[str, set[str]] = {sdk: set() for sdk in SDKS}
+    for sdk, path in _modules(peers):
+        found[sdk].update(_public(ast.parse(path.read_bytes())))
+    for sdk, theirs in found.items():
+        yield from ((sdk, name) for name in sorted(theirs))
+
+
+def parameters(peers: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """(SDK, name, parameters) of every public function, method and class (of its `__init__`) in `peers`."""
+    for sdk, path in _modules(peers):
+        for node in ast.parse(path.read_bytes()).body:
+            if isinstance(node, ast.ClassDef):
+                for member in node.body:
+                    if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef):
+                        name = node.name if member.name == "__init__" else f"{node.name}.{member.name}"
+                        yield sdk, name, _parameters(member)[1:]
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield sdk, node.name, _parameters(node)
+
+
+def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    given = node.args
+    return [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+
+
+def _modules(peers: Path) -> Iterator[tuple[str, Path]]:
     for sdk, (peer, package) in SDKS.items():
         (root,) = (peers / peer).glob(f"lib/python*/site-packages/{package}")
-        found: set[str] = set()
         for path in root.rglob("*.py"):
             parts = path.relative_to(root).with_suffix("").parts
-            if any(part == "internal" or (part.startswith("_") and part != "__init__") for part in parts):
-                continue
-            found.update(_public(ast.parse(path.read_bytes())))
-        yield from ((sdk, name) for name in sorted(found))
+            if not any(part == "internal" or (part.startswith("_") and part != "__init__") for part in parts):
+                yield sdk, path
 
 
 def _public(module: ast.Module) -> Iterator[str]:

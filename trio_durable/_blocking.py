@@ -16,6 +16,7 @@ from trio_durable_sandbox import in_orchestration, refuse
 
 from trio_durable._client import Client
 from trio_durable._portal import Portal
+from trio_durable.abc import Converter
 
 __all__ = ["BlockingClient"]
 
@@ -40,13 +41,20 @@ class BlockingClient:
             instance_id = client.schedule_new_orchestration(fulfil, input=order)
             state = client.wait_for_orchestration_completion(instance_id)
 
-    target, options: as `Client` takes them, but `target` must be an address: a channel belongs to another Trio run.
+    target, converter, channel_options: as `Client` takes them, but `target` must be an address: a channel belongs to
+    another Trio run.
     """
 
-    def __init__(self, target: str | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        converter: Converter | None = None,
+        channel_options: dict[str, Any] | None = None,
+    ) -> None:
         if target is not None and not isinstance(target, str):
             raise TypeError(f"a blocking client needs an address, `await sidecar.serve()` gives one; got {target!r}")
-        self._client = Client(target, **options)
+        self._client = Client(target, converter=converter, channel_options=channel_options)
         self._stack = ExitStack()
         self._portal: Portal | None = None
 

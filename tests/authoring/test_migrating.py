@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import inspect
 import re
 from functools import cache
 from pathlib import Path
@@ -12,12 +13,23 @@ from pathlib import Path
 import pytest
 
 import trio_durable
+from trio_durable import (
+    Client,
+    FailureDetails,
+    OrchestrationContext,
+    OrchestrationFailedError,
+    PropagatedHistory,
+    Worker,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "migrating.md"
 SDKS = {"durabletask": "durabletask 1.12.0", "durabletask-dapr": "durabletask-dapr 0.17.4", "dapr": "dapr 1.19.0"}
 
 NONE = "-"
+
+#: Their functions that compute what a context gives here: who calls them passes what the context knows.
+DRAWN_ELSEWHERE = {"OrchestrationContext.random", "DurableFuture.cancel"}
 
 
 def rows(sdk: str) -> list[tuple[str, str, str, str]]:
@@ -29,6 +41,17 @@ def rows(sdk: str) -> list[tuple[str, str, str, str]]:
             there, here, shown, why = (cell.strip() for cell in line.strip("|").split("|"))
             found.append((there.strip("`"), here.strip("`"), shown, why))
     return found
+
+
+def thing_here(name: str) -> object:
+    """What a dotted name, below `trio_durable` unless it says where, means; None for an attribute of instances."""
+    path = name.split(".")
+    thing = trio_durable
+    if path[0] == "trio_durable":
+        thing, path = importlib.import_module(".".join(path[:2])), path[2:]
+    for part in path:
+        thing = getattr(thing, part, None)
+    return thing
 
 
 def is_here(name: str) -> bool:
@@ -94,17 +117,62 @@ def test_each_test_that_is_named_shows_the_member(sdk):
     assert unshown == []
 
 
-@pytest.mark.parametrize("sdk", SDKS)
-def test_no_name_is_missing(sdk, peer_python):
-    environments = {peer_python(peer).parents[2] for peer in ("durabletask", "durabletask-dapr", "dapr-1.19")}
-    (peers,) = environments
+@pytest.fixture
+def peers(peer_python):
+    """The folder of the environments that the three SDKs are in."""
+    (folder,) = {peer_python(peer).parents[2] for peer in ("durabletask", "durabletask-dapr", "dapr-1.19")}
+    return folder
+
+
+@cache
+def reader():
+    """`docs/public_names.py`, which reads the packages without importing them."""
     spec = importlib.util.spec_from_file_location("public_names", ROOT / "docs" / "public_names.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    theirs = sorted(name for where, name in module.names(peers) if where == sdk)
+    return module
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_no_name_is_missing(sdk, peers):
+    theirs = sorted(name for where, name in reader().names(peers) if where == sdk)
     assert [there for there, *_ in rows(sdk)] == theirs
+
+
+def arguments() -> dict[str, str]:
+    """The table of arguments: each name there, and what is said about it here."""
+    section = PAGE.read_text().split("\n## Arguments", 1)[1].split("\n## ", 1)[0]
+    cells = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    return {name: here for there, here in cells for name in re.findall(r"`(\w+)`", there.partition(" of ")[0])}
+
+
+def parameters_here(name: str) -> set[str]:
+    """What the thing of this name takes; nothing where it is no callable."""
+    thing = thing_here(name)
+    return set(inspect.signature(thing).parameters) if callable(thing) else set()
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_every_argument_is_spelled_the_same_or_explained(sdk, peers):
+    theirs = {name: given for where, name, given in reader().parameters(peers) if where == sdk}
+    explained = arguments()
+    for there, here, *_ in rows(sdk):
+        if here == NONE or there not in theirs or here in DRAWN_ELSEWHERE:
+            continue
+        missing = {each.strip("_") for each in theirs[there]} - parameters_here(here) - {"self", "cls"}
+        assert missing <= set(explained), f"{there} -> {here}"
+
+
+def test_the_arguments_that_are_named_here_are_here():
+    takers = (
+        Client.__init__, Worker.__init__, Client.schedule_new_orchestration, Client.rerun_orchestration_from_event,
+        Client.wait_for_orchestration_completion, OrchestrationContext.call_activity, FailureDetails,
+        OrchestrationFailedError, PropagatedHistory, Worker.orchestrator,
+    )  # fmt: skip
+    known = {name for taker in takers for name in inspect.signature(taker).parameters}
+    assert {name for here in arguments().values() for name in re.findall(r"`(\w+)=", here)} <= known
 
 
 def test_the_checks_can_fail():

@@ -95,7 +95,9 @@ ROOMS: dict[str, Room] = {
     ),
     # A Trio run in a thread, and on it the synchronous door.
     "trio_durable._portal": Room(third=_set("trio")),
-    "trio_durable._blocking": Room(ours=_set("trio_durable._client trio_durable._portal trio_durable_sandbox")),
+    "trio_durable._blocking": Room(
+        ours=_set("trio_durable._client trio_durable._portal trio_durable.abc trio_durable_sandbox")
+    ),
     # The sandbox, so that a client used inside an orchestration is refused by name.
     "trio_durable._client": Room(
         ours=_set(
