@@ -54,6 +54,7 @@ async def album(ctx: OrchestrationContext, count: int) -> int:
 
 async def play(target: Any, count: int = COUNT) -> int:
     """Run it against a sidecar."""
+    Gauge.running = Gauge.most = 0
     worker = Worker(target)
     worker.add_orchestrator(album)
     worker.add_activity(thumbnail)

@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
-import re
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -40,7 +40,8 @@ class Site:
     """Where everything is; the processes that work on it come and go."""
 
     folder: Path
-    port: int = 0
+    port: int
+    hold_at: int
     sidecar: trio.Process | None = None
     worker: trio.Process | None = None
 
@@ -56,11 +57,10 @@ class Site:
         """Start a sidecar on the same file and port as the last one, and a worker for it."""
         command = ["-m", "trio_durable", "sidecar", "--port", str(self.port), "--db", str(self.folder / "survey.db")]
         self.sidecar = await trio.lowlevel.open_process([sys.executable, *command], stdout=subprocess.PIPE)
-        self.port = await _ready_on(self.sidecar)
+        await _ready(self.sidecar)
         script = str(Path(__file__).with_name("survey.py"))
-        self.worker = await trio.lowlevel.open_process(
-            [sys.executable, script, self.address, str(self.ledger), str(CONCURRENCY)]
-        )
+        options = [self.address, str(self.ledger), str(CONCURRENCY), str(self.hold_at)]
+        self.worker = await trio.lowlevel.open_process([sys.executable, script, *options])
         say(f"sidecar (process {self.sidecar.pid}) on {self.address}, worker (process {self.worker.pid}) started")
 
     async def kill(self) -> None:
@@ -82,17 +82,24 @@ class Site:
         await self.kill()
 
 
-async def _ready_on(sidecar: trio.Process) -> int:
-    """The port that the sidecar says it listens on."""
+async def _ready(sidecar: trio.Process) -> None:
+    """Wait until the sidecar says that it listens."""
     assert sidecar.stdout is not None
     said = b""
-    with trio.fail_after(20):
-        while (found := re.search(rb"ready on \S+?:(\d+)", said)) is None:
-            more = await sidecar.stdout.receive_some()
-            if not more:
-                raise SystemExit(f"the sidecar ended without getting ready; it said: {said.decode() or 'nothing'}")
-            said += more
-    return int(found.group(1))
+    while b"ready on " not in said:
+        more = await sidecar.stdout.receive_some()
+        if not more:
+            raise SystemExit(f"the sidecar ended without getting ready; it said: {said.decode() or 'nothing'}")
+        said += more
+
+
+@contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """A loopback port that stays ours while the sidecar that listens on it is dead."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
 
 
 async def demo(folder: Path, limit: int, expire: bool) -> bool:
@@ -105,7 +112,8 @@ async def demo(folder: Path, limit: int, expire: bool) -> bool:
     if len(paths) < FEWEST:
         raise SystemExit(f"{folder} has {len(paths)} *.py files; expected at least {FEWEST}, to be killed half-way")
 
-    async with working_site() as site, Client(site.address) as client:
+    # The worker that is killed does not go on beyond two thirds, in case this process is late to kill it.
+    async with working_site(hold_at=2 * len(paths) // 3) as site, Client(site.address) as client:
         await client.schedule_new_orchestration(survey, input=request, instance_id=INSTANCE)
         say(f"surveying {folder}, one activity per file, at most {CONCURRENCY} at a time")
 
@@ -113,6 +121,7 @@ async def demo(folder: Path, limit: int, expire: bool) -> bool:
         async for done, total in progress(client, stop_at=kill_at):
             killed_at = (done, total)
         await site.kill()
+        site.hold_at = 0
         runs_before = Counter(paths_in(site.ledger))
         say(f"SIGKILL to sidecar and worker after {killed_at[0]} of {killed_at[1]} files")
         await site.start()
@@ -124,7 +133,7 @@ async def demo(folder: Path, limit: int, expire: bool) -> bool:
         else:
             say("the report waits for approval; approving it")
             await client.raise_orchestration_event(INSTANCE, "approval", data="the demo's driver")
-        state = await client.wait_for_orchestration_completion(INSTANCE, timeout=60)
+        state = await client.wait_for_orchestration_completion(INSTANCE)
         state.raise_if_failed()
         result: Survey = state.get_output(Survey)
         runs = Counter(paths_in(site.ledger))
@@ -139,10 +148,10 @@ async def demo(folder: Path, limit: int, expire: bool) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def working_site() -> AsyncIterator[Site]:
+async def working_site(hold_at: int) -> AsyncIterator[Site]:
     """A folder of its own with a sidecar and a worker on it, all gone at the end."""
-    with tempfile.TemporaryDirectory(prefix="trio-durable-demo-") as folder:
-        site = Site(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="trio-durable-demo-") as folder, held_port() as port:
+        site = Site(Path(folder), port, hold_at)
         try:
             await site.start()
             yield site

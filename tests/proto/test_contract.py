@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorSet
 
+from tests.patience import PATIENCE
+
 HERE = Path(__file__).resolve().parent
 PROTO = HERE.parents[1] / "proto"
 FILES = ["attestation", "history_events", "orchestration", "orchestrator_actions", "orchestrator_service"]
@@ -74,7 +76,7 @@ def test_field_by_field_as_in_dapr(peer_python: Callable[[str], Path]) -> None:
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     theirs = FileDescriptorSet()
     for file in FileDescriptorSet.FromString(answer.stdout).file:
@@ -125,7 +127,8 @@ def test_the_paths_of_the_service_have_no_package() -> None:
 
 def generate(*arguments: str, folder: Path = PROTO) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, folder / "generate.py", *arguments], capture_output=True, text=True, check=False, timeout=100
+        [sys.executable, folder / "generate.py", *arguments],
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
     )
 
 

@@ -15,6 +15,8 @@ from betterproto.lib.google.protobuf import Empty as ForeignEmpty
 from betterproto.lib.google.protobuf import StringValue
 from trio_durable_proto import _speedups, codec
 
+from tests.patience import PATIENCE
+
 
 def test_they_are_betterprotos() -> None:
     event = pb.HistoryEvent(event_id=1, task_completed=pb.TaskCompletedEvent(task_scheduled_id=1, result="2"))
@@ -201,4 +203,4 @@ def test_the_collector_is_as_it_was() -> None:
                     pass
                 assert gc.isenabled() is state
     """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=PATIENCE)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.sandbox.table import PAGE, WORLDS, collect, page
 
 HERE = Path(__file__).parent
@@ -44,7 +45,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, clock_shim: dict[str, str
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_"))} | world | clock
         done = subprocess.run(
             [sys.executable, str(HERE / "run_cases.py"), str(folder / "outcomes.json")],
-            env=environment, cwd=folder, capture_output=True, text=True, timeout=120,
+            env=environment, cwd=folder, capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         made.append(json.loads((folder / "outcomes.json").read_text()))

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from trio_durable_sandbox import SandboxViolationError
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = """
 import sys
@@ -33,7 +35,8 @@ def drive(folder: Path, flow: str, *command: str, typed: str = "", **environment
     folder.joinpath("flow.py").write_text(flow)
     folder.joinpath("driver.py").write_text(DRIVER)
     done = subprocess.run(
-        [sys.executable, *command, "driver.py"], cwd=folder, input=typed, capture_output=True, text=True, timeout=60,
+        [sys.executable, *command, "driver.py"],
+        cwd=folder, input=typed, capture_output=True, text=True, timeout=PATIENCE,
         env={"PYTHONPATH": str(ROOT / "sandbox"), "PATH": os.environ.get("PATH", ""), "HOME": str(folder),
              **environment},
     )  # fmt: skip
@@ -107,7 +110,7 @@ def test_coverage_measures_orchestrations(tmp_path: Path, core: str) -> None:
         pytest.skip("sys.monitoring needs 3.12")
     shown = drive(tmp_path, FLOW, "-m", "coverage", "run", "--include=flow.py", COVERAGE_CORE=core)
     assert shown == "result 2 violations []\n"
-    subprocess.run([sys.executable, "-m", "coverage", "json", "-q"], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "coverage", "json", "-q"], cwd=tmp_path, check=True, timeout=PATIENCE)
     measured = json.loads((tmp_path / "coverage.json").read_text())["files"]["flow.py"]
     assert measured["missing_lines"] == [6]
     assert measured["executed_lines"] == [1, 2, 3, 4, 7, 8, 9]

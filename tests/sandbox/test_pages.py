@@ -8,13 +8,15 @@ from pathlib import Path
 
 from trio_durable_sandbox._policy import REMEDIES, RULES
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_policy_page_is_current() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "sandbox" / "policy_page.py"), "--check"],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -29,6 +29,8 @@ from trio_durable_sandbox import (
     refuse,
 )
 
+from tests.patience import PATIENCE
+
 PROGRAMS = Path(__file__).parent / "programs"
 START = 1_700_000_000_123_456_789
 numbers = itertools.count()
@@ -154,7 +156,7 @@ def test_an_orchestrator_made_by_something_refused(maker: Maker) -> None:
 @pytest.mark.parametrize("arguments", [["script.py"], ["-m", "scriptpkg.tool"]])
 def test_orchestrators_in_main(arguments: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=PROGRAMS, capture_output=True, text=True, timeout=60,
+        [sys.executable, *arguments], cwd=PROGRAMS, capture_output=True, text=True, timeout=PATIENCE,
         env={"PYTHONPATH": str(PROGRAMS.parents[2] / "sandbox"), "PATH": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -168,7 +170,7 @@ def test_orchestrators_in_main(arguments: list[str]) -> None:
 def test_main_without_a_file() -> None:
     code = "def f(): pass\nfrom trio_durable_sandbox import *\nSandbox().load(f)"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE,
         env={"PYTHONPATH": str(PROGRAMS.parents[2] / "sandbox")},
     )  # fmt: skip
     assert "put them into a module" in done.stderr

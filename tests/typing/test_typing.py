@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.patience import PATIENCE
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -30,9 +33,15 @@ def pyright(file: Path, cache: Path) -> str:
     program = shutil.which("pyright", path=str(Path(sys.executable).parent)) or shutil.which("pyright")
     if program is None:
         pytest.skip("pyright is not installed: pip install pyright")
-    ran = subprocess.run(
-        [program, "--pythonpath", sys.executable, str(file)], capture_output=True, text=True, cwd=ROOT, timeout=110
-    )
+    # The first run fetches pyright itself, as long as that takes; and it need not look for newer ones.
+    environment = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    try:
+        ran = subprocess.run(
+            [program, "--pythonpath", sys.executable, str(file)],
+            capture_output=True, text=True, cwd=ROOT, env=environment, timeout=PATIENCE,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"pyright was not there after {PATIENCE:g} s")
     if not re.search(r"\d+ errors?, ", ran.stdout) or "No source files" in ran.stdout:
         pytest.skip(f"pyright could not be run: {(ran.stdout + ran.stderr)[-300:]}")
     return ran.stdout
@@ -47,13 +56,11 @@ def reported(output: str, file: Path) -> set[int]:
     return {int(line) for line in re.findall(rf"{file.name}:(\d+)(?::\d+)?(?: - |: )error", output)}
 
 
-@pytest.mark.timeout(300)
 def test_what_is_right_passes(checker, tmp_path):
     output = checker(HERE / "api.py", tmp_path)
     assert not reported(output, HERE / "api.py"), output
 
 
-@pytest.mark.timeout(300)
 def test_what_is_wrong_is_found(checker, tmp_path):
     file = HERE / "wrong.py"
     expected = {at for at, line in enumerate(file.read_text().splitlines(), 1) if line.endswith("# wrong")}
