@@ -245,6 +245,6 @@ def table() -> str:
 if __name__ == "__main__" and sys.argv[1:2] == ["--record"]:
     record(Path(sys.argv[2]))
 elif __name__ == "__main__":
-    with mock.patch.object(pair, "TURN_SECONDS", 0.5), mock.patch.object(script, "DRAIN_LIMIT", 150):
+    with mock.patch.object(pair, "TURN_SECONDS", 1.0), mock.patch.object(script, "DRAIN_LIMIT", 150):
         TABLE.write_text(table(), encoding="utf-8")
     print(TABLE)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import trio
 
+from tests.loopback import held_port
+from tests.patience import PATIENCE
 from trio_durable import UnavailableError, abc
 from trio_durable._converter import JsonConverter
 from trio_durable.sidecar import MemoryStore, SQLiteStore, open_sidecar
@@ -110,14 +112,12 @@ def test_broken_converters(converter, said):
 @pytest.mark.parametrize("transport", ["memory", "grpc"])
 async def test_our_sidecar(transport):
     async with open_sidecar() as sidecar:
-        await check_sidecar(sidecar.channel() if transport == "memory" else await sidecar.serve())
+        await check_sidecar(sidecar.channel() if transport == "memory" else await sidecar.serve(), patience=PATIENCE)
 
 
 async def test_a_sidecar_that_is_not_there():
-    async with open_sidecar() as sidecar:
-        address = await sidecar.serve()
-    with pytest.raises(UnavailableError):
-        await check_sidecar(address)
+    with held_port() as port, pytest.raises(UnavailableError):
+        await check_sidecar(f"127.0.0.1:{port}")
 
 
 async def _no_history(self, instance_id):

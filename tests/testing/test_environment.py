@@ -151,7 +151,7 @@ async def restarts(ctx):
 
 
 async def test_endless_loops_are_stopped(monkeypatch):
-    monkeypatch.setattr(pair, "TURN_SECONDS", 0.5)
+    monkeypatch.setattr(pair, "TURN_SECONDS", 1.0)
     with pytest.raises(TurnTooLongError, match=r"test_environment\.py"):
         async with open_test_environment([loops]) as env:
             await env.run(loops)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.patience import PATIENCE
 from tests.testing.conftest import EXAMPLES
 from trio_durable.sidecar import open_sidecar
 from trio_durable.sidecar.hub import Hub
@@ -15,7 +16,13 @@ from trio_durable.sidecar.service import SidecarService
 from trio_durable.testing import ClientOperations, ConformanceError
 
 
-class OverGrpc(ClientOperations):
+class Patient(ClientOperations):
+    """As long as an instance needs on any machine; a sidecar that keeps its word takes no longer for that."""
+
+    patience = PATIENCE
+
+
+class OverGrpc(Patient):
     @asynccontextmanager
     async def open_sidecar(self):
         async with open_sidecar() as sidecar:
@@ -49,11 +56,11 @@ def test_what_it_cannot_do_is_left_out(monkeypatch):
 
     for method in ("purge", "rerun", "instance_ids"):
         monkeypatch.setattr(SidecarService, method, cannot)
-    run(type("Lesser", (ClientOperations,), {"without": frozenset({"purge", "rerun", "list", "cancel", "reuse"})}), 5)
+    run(type("Lesser", (Patient,), {"without": frozenset({"purge", "rerun", "list", "cancel", "reuse"})}), 5)
 
 
 def test_a_sidecar_that_cannot_be_opened():
-    class Closed(ClientOperations):
+    class Closed(Patient):
         @asynccontextmanager
         async def open_sidecar(self):
             raise OSError("no sidecar today")
@@ -125,7 +132,7 @@ def test_a_sidecar_that_does_not_keep_its_word(owner, method, broken, monkeypatc
         run(Hasty, 60)
 
 
-class Counted(ClientOperations):
+class Counted(Patient):
     def teardown(self):
         EXAMPLES["client operations"] += 1
         super().teardown()

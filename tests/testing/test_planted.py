@@ -10,7 +10,7 @@ from trio_durable.testing import pair, script
 
 @pytest.fixture(autouse=True)
 def short_turns(monkeypatch):
-    monkeypatch.setattr(pair, "TURN_SECONDS", 0.5)
+    monkeypatch.setattr(pair, "TURN_SECONDS", 1.0)
     monkeypatch.setattr(script, "DRAIN_LIMIT", 150)
 
 
