@@ -92,3 +92,30 @@ def old_objects(ctx, value):
 async def reads_old_objects(ctx, value):
     assert value.name == "tea"
     return await ctx.call_activity(old_objects, input=value)
+
+
+@dataclass
+class Receipt:
+    number: int
+    at: datetime | str
+
+
+@dataclass
+class Refusal:
+    reason: str
+
+
+def decide(ctx, price: int) -> Receipt | Refusal:
+    return Receipt(price, "today") if price < 100 else Refusal("too dear")
+
+
+async def asks_for_a_decision(ctx, price: int) -> list[Receipt | Refusal]:
+    decision = await ctx.call_activity(decide, input=price)
+    assert type(decision) is (Receipt if price < 100 else Refusal)
+    return [decision]
+
+
+def asks_for_a_decision_generator(ctx, price: int):
+    decision = yield ctx.call_activity(decide, input=price)
+    assert type(decision) is (Receipt if price < 100 else Refusal)
+    return [decision]

@@ -44,6 +44,15 @@ async def test_values_keep_their_types(road, flow):
     assert "__" not in state.serialized_output, "no marker fields"
 
 
+@pytest.mark.parametrize("flow", [models.asks_for_a_decision, models.asks_for_a_decision_generator])
+@pytest.mark.parametrize(("price", "decision"), [(5, models.Receipt(5, "today")), (500, models.Refusal("too dear"))])
+async def test_unions_keep_their_types(road, flow, price, decision):
+    await road.open([flow], [models.decide])
+    state = await road.end(flow, price)
+    state.raise_if_failed()
+    assert state.get_output(list[models.Receipt | models.Refusal]) == [decision]
+
+
 async def test_objects_that_earlier_sdks_marked_are_still_read(road):
     await road.open(*EVERYTHING)
     marked = {"__durabletask_autoobject__": True}

@@ -4,8 +4,9 @@ Plain JSON on the wire, no marker fields: what an activity in another language s
 itself.  Decoding is directed by type hints and done by msgspec, which knows dataclasses, NamedTuple, TypedDict, enums,
 datetime, UUID, Decimal, bytes (base64), Literal and unions; pydantic models, where pydantic is installed; and classes
 that have a method `to_json(self)` which gives plain values and a class method `from_json(cls, value)` which takes them.
-Without a hint a payload decodes to what JSON holds: dict, list,
-str, int, float, bool, None.  What JSON has no word for, NaN and the infinities among it, is refused, never changed.
+For unions that JSON alone does not tell apart, and other hints that msgspec refuses, `apart` has the rules.  Without a
+hint a payload decodes to what JSON holds: dict, list, str, int, float, bool, None.  What JSON has no word for, NaN and
+the infinities among it, is refused, never changed.
 
 Earlier Python SDKs marked objects with a field of their own.  Such payloads are still read: to the type that is asked
 for, or, as those SDKs did, to a SimpleNamespace.  None are written.
@@ -19,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from trio_durable._converter.apart import convert
 from trio_durable._errors import PayloadError
 from trio_durable.abc import Converter
 
@@ -56,22 +58,28 @@ class JsonConverter:
         except (msgspec.DecodeError, RecursionError) as error:
             raise PayloadError(f"not valid JSON: {error}; got {_shorten(text)}") from error
         typed = not (wanted is None or wanted is Any or wanted is object)
-        if _MARKER in text:
+        marked = _MARKER in text
+        if marked:
             value = _unmark(value, keep_objects=not typed)
-            if typed and isinstance(value, dict) and hasattr(wanted, "_fields"):
-                # Theirs were named tuples written as objects; ours are arrays.
-                value = [value[name] for name in wanted._fields if name in value]
         if not typed:
             return value
         try:
-            return msgspec.convert(value, wanted, dec_hook=_decode_other, str_keys=True)
-        except msgspec.ValidationError as error:
+            return convert(value, wanted, _to_type, _to_plain, lenient=marked)
+        except (msgspec.ValidationError, RecursionError) as error:
             raise PayloadError(f"expected {_type_name(wanted)}: {error}; got {_shorten(text)}") from error
         except TypeError as error:
             raise PayloadError(
                 f"{_type_name(wanted)} is not a type that JSON can be decoded to: {error}. Annotate with a dataclass "
                 "or another plain type, or give the worker and the client a converter of your own."
             ) from error
+
+
+def _to_type(value: object, wanted: Any) -> Any:
+    return msgspec.convert(value, wanted, dec_hook=_decode_other, str_keys=True)
+
+
+def _to_plain(value: object) -> object:
+    return msgspec.json.decode(msgspec.json.encode(value, enc_hook=_encode_other))
 
 
 def encode(converter: Converter, value: object) -> str | None:
@@ -103,6 +111,13 @@ def _encode_other(value: object) -> object:
         raise TypeError("it was not awaited; put `await` (in a generator `yield`) before it")
     if isinstance(value, SimpleNamespace):
         return vars(value)
+    # A class of the user's own below one of these is written as it.
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, int) and not isinstance(value, bool):  # a bool comes here as the key of a dict only
+        return int.__int__(value)
     dump = getattr(value, "model_dump", None)
     if callable(dump):  # pydantic, which need not be installed
         return dump(mode="json")
