@@ -57,6 +57,16 @@ def on_asyncio(program: Any) -> Trace:
     try:
         return loop.run_until_complete(recorded(program, asyncio))
     finally:
+        # What the program left running ends here, as `asyncio.run` has it, and not in another test, when the collector
+        # comes by.
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
+        for task in left:
+            if not task.cancelled():
+                task.exception()
         loop.close()
 
 

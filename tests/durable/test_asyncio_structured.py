@@ -10,7 +10,6 @@ import ast
 from typing import Any
 from zlib import crc32
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -175,7 +174,6 @@ def runnable(tree: list[Any]) -> Any:
     return program
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(statements, min_size=1, max_size=4))
 def test_random_programs_do_what_asyncio_does(tree):

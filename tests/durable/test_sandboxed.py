@@ -163,7 +163,6 @@ async def test_what_raises_where_no_task_can_be_told_fails_the_orchestration(run
     assert (failure.error_type, failure.error_message) == ("ZeroDivisionError", "division by zero")
 
 
-@pytest.mark.filterwarnings("ignore:coroutine 'wrapped' was never awaited")
 @pytest.mark.parametrize(
     ("function", "api", "remedy"),
     [
