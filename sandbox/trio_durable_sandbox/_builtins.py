@@ -14,12 +14,15 @@ from ._guards import file, file_of, guard, guarded_getattr
 from ._hash import hash_, hash_within
 from ._iterating import FUNCTIONS, orderly
 from ._members import member, member_within
-from ._order import each, lazily, ordered, pop, taking, unpacked
+from ._order import added, each, lazily, ordered, pop, taking, unpacked
 from ._ownership import SharedList, changed, mutable
 from ._policy import BUILTINS_REFUSED, REMEDIES
+from ._replace_dates import dated
 from ._replace_modules import debug
 from ._rewrite import ATTRIBUTE, BUILTINS_OF, CHANGED, FILE, FILE_OF, MUTABLE, NAMES, rewrite
 from ._rewrite_order import (
+    ADDED,
+    DATED,
     DUMPING,
     EACH,
     HASH,
@@ -94,12 +97,12 @@ def _stripped(source: Any) -> Any:
 
 
 def _setattr(obj: Any, name: str, value: Any, /) -> None:
-    mutable(obj)
+    mutable(obj, name)
     setattr(obj, name, value)
 
 
 def _delattr(obj: Any, name: str, /) -> None:
-    mutable(obj)
+    mutable(obj, name)
     delattr(obj, name)
 
 
@@ -141,9 +144,9 @@ BUILTINS[MUTABLE] = mutable
 BUILTINS[CHANGED] = changed
 BUILTINS[NAMES] = SharedList
 BUILTINS.update({
-    ORDERED: ordered, IN_ORDER: lazily, EACH: each, UNPACKED: unpacked, TAKING: taking, POP: pop, ORDERLY: orderly,
-    DUMPING: dumping, HASH: hash_within,
-    HASH_WITHIN: member_within, MEMBER: member, SHOWN: shown, SHOWN_ALL: shown_all, MOD: mod,
+    ORDERED: ordered, IN_ORDER: lazily, ADDED: added, EACH: each, UNPACKED: unpacked, TAKING: taking, POP: pop,
+    ORDERLY: orderly, DUMPING: dumping, DATED: dated, HASH: hash_within, HASH_WITHIN: member_within, MEMBER: member,
+    SHOWN: shown, SHOWN_ALL: shown_all, MOD: mod,
 })  # fmt: skip
 BUILTINS[FILE] = file
 BUILTINS[FILE_OF] = file_of

@@ -1,6 +1,7 @@
-"""Libraries that turn a whole value into JSON or a pickle, in C: they are given a copy whose sets iterate in order.
+"""Libraries that turn a whole value into JSON, in C: they are given a copy whose sets iterate in order.
 
 `json` cannot write sets; what it is told to do with them (`default=`) is user code, or rewritten (`_iterating`).
+Pickles are made in `_pickling`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from ._order import InOrder, InOrderFrozen, compared, is_unordered
 
-_HOMES = frozenset({"pickle", "msgspec", "pydantic", "pydantic_core"})
+_HOMES = frozenset({"msgspec", "pydantic", "pydantic_core"})
 _OF_MODELS = frozenset({"model_dump", "model_dump_json", "dict", "json"})
 _PLAIN = frozenset({str, int, float, bool, type(None), bytes, complex})
 
@@ -45,8 +46,8 @@ def _fields(value: Any) -> list[tuple[str, Any]]:
 
 def _parts(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list | tuple) else [part for _, part in _fields(value)]
+        return (*value.keys(), *value.values())
+    return value if isinstance(value, list | tuple | set | frozenset) else [part for _, part in _fields(value)]
 
 
 def _everything(value: Any) -> Iterator[Any]:
@@ -85,13 +86,15 @@ class _Copying:
             return self.made.get(key, value)
         kind = type(value)
         if isinstance(value, set | frozenset):
-            made: Any = InOrder(value) if isinstance(value, set) else InOrderFrozen(value)
+            parts = map(self.of, value)
+            made: Any = InOrder(parts) if isinstance(value, set) else InOrderFrozen(parts)
         elif kind is list:
             made = self.made[key] = []
             made.extend(map(self.of, value))
         elif isinstance(value, dict):
             made = self.made[key] = copy.copy(value)
-            made.update({name: self.of(item) for name, item in value.items()})
+            made.clear()
+            made.update({self.of(name): self.of(item) for name, item in value.items()})
         elif kind is tuple or hasattr(kind, "_make"):
             items = [self.of(item) for item in value]
             made = self.made.get(key) or (tuple(items) if kind is tuple else kind._make(items))

@@ -6,6 +6,8 @@ tree catches it by accident. Catching it anyway does not help: the run it happen
 
 from __future__ import annotations
 
+from ._policy import NOT_DETERMINISTIC, reason_of
+
 
 class SandboxViolationError(Exception):
     """Orchestration code called something whose answer a replay could not repeat.
@@ -18,7 +20,9 @@ class SandboxViolationError(Exception):
     """
 
     def __init__(self, api: str, filename: str, lineno: int, remedy: str) -> None:
-        super().__init__(f"{api} is not deterministic and was called at {filename}:{lineno}. Instead: {remedy}")
+        reason = reason_of(remedy)
+        link = " and was called" if reason == NOT_DETERMINISTIC else ","
+        super().__init__(f"{api} {reason}{link} at {filename}:{lineno}. Instead: {remedy}")
         self.api = api
         self.filename = filename
         self.lineno = lineno

@@ -33,6 +33,7 @@ from ._members import in_order_of
 from ._names import ModuleName
 from ._ownership import dict_of, is_shared_class, list_of, mutable, others, proxy_of, remedy_for, share
 from ._policy import MEMBERS, REMEDIES, words
+from ._replace_dates import present
 from ._replace_library import library_method
 from ._replace_values import DATETIME_CLASS_METHODS, datetime_descriptor, datetime_member
 from ._rewrite import path_of
@@ -60,7 +61,7 @@ def guard(obj: Any, name: str, /) -> Any:
         return handler(obj, name, value)
     if isinstance(value, type):
         return _loader(obj, name, value) if name == "__loader__" else _by_value(value)
-    return value
+    return present(obj, name, value) or value
 
 
 def _as_seen(module: ModuleType) -> Any:
@@ -82,7 +83,7 @@ def guarded_getattr(obj: Any, name: str, /, *default: Any) -> Any:
     handler = _HANDLERS.get(type(value))
     if handler is not None:
         return handler(obj, name, value)
-    return _by_value(value) if isinstance(value, type) else value
+    return _by_value(value) if isinstance(value, type) else present(obj, name, value) or value
 
 
 def clean(value: Any) -> Any:
@@ -116,7 +117,7 @@ def _method(obj: Any, name: str, value: Any) -> Any:
         return _refusing(f"pathlib.Path.{member}", REMEDIES["file"], value)
     if name == "__getattribute__":
         return value
-    made = library_method(value)
+    made = library_method(value) or present(obj, name, value)
     if made is not None:
         return made
     if value.__func__ is ABCMeta.register:
@@ -220,7 +221,7 @@ def _writer(value: Any) -> Any:
     bound = getattr(value, "__self__", None)
 
     def write(*args: Any) -> Any:
-        mutable(args[0] if bound is None else bound)
+        mutable(*(args[:2] if bound is None else (bound, args[0])))
         return value(*args)
 
     return write

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as _datetime
+import decimal
 import enum
 import threading
 from types import FunctionType
@@ -20,6 +21,8 @@ from ._state import is_users, refuse
 from ._values import stable_hash
 
 _NUMBERS = (int, bool, float)
+_NAN = 0x7DB1A6
+"""The interpreter gives each NaN the hash of its address."""
 
 
 class _Asked(threading.local):
@@ -32,7 +35,7 @@ _asked = _Asked()
 def hash_(obj: Any, /) -> int:
     """The builtin's answer for numbers and for classes with a `__hash__`; a stable one for text and time."""
     if type(obj) in _NUMBERS:
-        return hash(obj)
+        return hash(obj) if obj == obj else _NAN
     method: Any = type(obj).__hash__
     if obj is None:
         return 0x7DB1A5
@@ -46,6 +49,8 @@ def hash_(obj: Any, /) -> int:
         return stable_hash("frozenset", repr(sorted(hash_(item) for item in obj)).encode())
     if method is enum.Enum.__hash__:
         return hash_(obj._name_)
+    if obj.is_qnan() if isinstance(obj, decimal.Decimal) else isinstance(obj, float | complex) and obj != obj:
+        return _NAN
     if isinstance(obj, _datetime.datetime) and obj.utcoffset() is not None:
         return stable_hash("datetime", obj.astimezone(_datetime.UTC).isoformat().encode())
     if isinstance(obj, _datetime.date | _datetime.time):

@@ -13,6 +13,7 @@ from types import BuiltinFunctionType
 from typing import Any
 
 from ._order import arranged, in_order, is_unordered, kind_of, lazily, ordered
+from ._policy import REMEDIES
 from ._state import refuse
 from ._text import shown
 
@@ -57,7 +58,7 @@ def _sorted(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> list
 def _tied(what: str, items: Any, real: Callable[[], Any]) -> Any:
     return refuse(
         f"{what} a set of {kind_of(items)} by a key that two elements share",
-        "give each element a key of its own, such as (key, name)", real,
+        REMEDIES["key"], real,
     )  # fmt: skip
 
 

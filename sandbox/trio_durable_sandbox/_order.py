@@ -15,6 +15,7 @@ which gives a number that is the same on every replay; the engine's tasks and fu
 
 from __future__ import annotations
 
+import contextvars
 import dataclasses
 import datetime as _datetime
 import decimal
@@ -29,12 +30,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
-from ._state import MARK, refuse
+from ._policy import REMEDIES
+from ._state import MARK, is_users, refuse
 
-REMEDY = "use sorted(..., key=...), or keep the elements in a list or as the keys of a dict, which have an order"
 _SETS = (set, frozenset)
 _SET_ITERS: tuple[Any, ...] = (set.__iter__, frozenset.__iter__)
-_UNORDERED = (set, frozenset, weakref.WeakSet)
+_EMPTY = contextvars.Context()
+_CONTEXTS = (contextvars.Context, *(type(view()) for view in (_EMPTY.keys, _EMPTY.values, _EMPTY.items)))
+"""Context variables are kept in the order of their addresses."""
+_UNORDERED = (set, frozenset, weakref.WeakSet, *_CONTEXTS)
 _OF_TUPLES: tuple[type, ...] = (Mapping, type({}.items()), enumerate, zip)
 
 
@@ -109,6 +113,8 @@ _SIMPLE: tuple[set[type], ...] = ({str}, {int}, {bytes})
 
 def arranged(items: Any) -> list[Any] | None:
     """The elements in the order of their keys, or in that of their own `<`; None where they have neither."""
+    if type(items) in _CONTEXTS:
+        return refuse("iterating a contextvars.Context", REMEDIES["context"], list, items)  # type: ignore[no-any-return]
     if set(map(type, items)) in _SIMPLE:
         return sorted(items)
     try:
@@ -132,7 +138,7 @@ def in_order(items: Any) -> list[Any]:
     """The elements of a set in the order of their keys, or a violation."""
     made = arranged(items)
     if made is None:
-        return refuse(f"iterating a set of {kind_of(items)}", REMEDY, list, items)  # type: ignore[no-any-return]
+        return refuse(f"iterating a set of {kind_of(items)}", REMEDIES["order"], list, items)  # type: ignore[no-any-return]
     return made
 
 
@@ -143,10 +149,10 @@ def quietly_in_order(items: Any, fallback: Callable[[Any], str]) -> list[Any]:
 
 
 def is_unordered(value: Any) -> bool:
-    """A set (or WeakSet) that has more than one element and no `__iter__` of its own."""
+    """A set (or WeakSet) that has more than one element and no `__iter__` of its own; a context."""
     if isinstance(value, _SETS):
         return type(value).__iter__ in _SET_ITERS and len(value) > 1
-    return type(value) is weakref.WeakSet
+    return type(value) in _UNORDERED
 
 
 def ordered(value: Any, /) -> Any:
@@ -180,10 +186,25 @@ class InOrderFrozen(frozenset[Any]):
         return frozenset, (in_order(frozenset(self)),)
 
 
+for _kind, _known in ((InOrder, set), (InOrderFrozen, frozenset)):
+    _kind.__name__ = _kind.__qualname__ = _known.__name__  # what Python says of operands that do not fit
+
+
 def lazily(value: Any, /) -> Any:
     """A set as one that iterates in order; anything else as it is."""
     plain = isinstance(value, _SETS) and type(value).__iter__ in _SET_ITERS and len(value) > 1
     return InOrder(value) if plain else value
+
+
+def added(value: Any, into: Any, read: Callable[[], Any] | None = None, /) -> Any:
+    """The right side of `into += value`; or of what `read` gives."""
+    if not isinstance(value, _SETS):
+        return value
+    owner: Any = type(into if read is None else read())
+    for name in ("__iadd__", "__ior__", "__add__", "__or__"):
+        if is_users(getattr(owner, name, None)):
+            return value
+    return value if issubclass(owner, _SETS) else lazily(value)
 
 
 def taking(method: Any, /) -> Any:

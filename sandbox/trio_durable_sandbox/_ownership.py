@@ -90,8 +90,8 @@ def _leads_to(home: ModuleType, obj: type) -> bool:
     return found is obj
 
 
-def mutable(obj: Any, /) -> Any:
-    """The owner of an attribute that sandboxed code assigns or deletes."""
+def mutable(obj: Any, name: str, /) -> Any:
+    """The owner of an attribute of this name, which sandboxed code assigns or deletes."""
     if not isinstance(obj, _OWNED) or isinstance(obj, StandIn):
         return obj
     if type(obj) is property:
@@ -99,7 +99,7 @@ def mutable(obj: Any, /) -> Any:
     shared = others(obj)
     if shared is None or get_run() is None:
         return obj
-    return refuse(f"assignment to an attribute of {shared}", remedy_for(obj), lambda: obj)
+    return refuse(f"assignment to {shared}.{name}", remedy_for(obj), lambda: obj)
 
 
 def changed(obj: Any, path: str, /) -> Any:

@@ -34,12 +34,16 @@ REMEDIES: Mapping[str, str] = {
     "env": "pass settings as the orchestration's input, or read them in an activity",
     "entropy": "use random or uuid, which are deterministic here, or make the secret in an activity",
     "clock": "use time.time() or datetime.now(), which read the orchestration's clock here",
+    "zone": "name the zone, such as ZoneInfo('Europe/Berlin') or UTC; what is local differs from host to host",
     "task": "start it in a TaskGroup (asyncio.TaskGroup) or a nursery (trio.open_nursery), which waits for it",
     "loop": "write `async def` and await; the orchestration is already running on a scheduler of its own",
     "host": "ask in an activity: the answer differs from host to host",
-    "shared": "keep state in your own module or pass it as an argument; this object is shared with other instances",
+    "shared": "keep state in your own module or pass it as an argument",
     "isolate": "keep what changes in an object that the orchestration makes; or have this module executed for each "
                "instance, by listing it in isolate=: all instances share it, because it holds no state otherwise",
+    "order": "use sorted(..., key=...), or keep the elements in a list or as the keys of a dict, which have an order",
+    "key": "give each element a key of its own, such as (key, name)",
+    "context": "ask for the variables that you know, by context[variable]; their order is that of addresses",
     "frames": "pass the value as an argument; frames lead out of the orchestration's namespace",
     "memory": "do without it: garbage collection and addresses differ from run to run",
     "identity": "compare objects with `is`, or number them yourself: addresses differ from run to run",
@@ -55,6 +59,22 @@ REMEDIES: Mapping[str, str] = {
     "signal": "handle signals in the worker's process; cancel the orchestration by an event or terminate it",
     "logging": "configure logging in the host program; inside, logging.getLogger(...) works as it is",
 }
+
+NOT_DETERMINISTIC = "is not deterministic"
+_SEEN_BY_OTHERS = "changes what other instances see"
+_NO_ORDER = "has no order that is the same on every host"
+REASONS: Mapping[str, str] = {
+    **dict.fromkeys(("shared", "isolate", "logging", "mock"), _SEEN_BY_OTHERS),
+    **dict.fromkeys(("order", "key", "context"), _NO_ORDER),
+    "exit": "ends more than the orchestration",
+}
+"""What is wrong with what has this remedy; with all others, that it is not deterministic."""
+
+
+def reason_of(remedy: str) -> str:
+    """What is wrong, by the text of the remedy."""
+    keys = (key for key in REASONS if remedy.startswith(REMEDIES[key]))
+    return REASONS.get(next(keys, ""), NOT_DETERMINISTIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +110,7 @@ RULES: tuple[Rule, ...] = (
     Rule("_pydatetime", "clock"),
     Rule("email.utils", "clock", refuse="make_msgid localtime", replaced="formatdate mktime_tz"),
     Rule("gzip", "file", refuse="", replaced="compress open GzipFile"),
+    Rule("pprint", "streams", refuse="", replaced="pprint pp pformat saferepr PrettyPrinter"),
     Rule("crypt", "entropy"),
     # -- files
     Rule("io", "file", refuse="open open_code FileIO text_encoding"),
@@ -200,8 +221,10 @@ RULES: tuple[Rule, ...] = (
     Rule("nntplib", "net"),
     Rule("telnetlib", "net"),
     Rule("wsgiref.simple_server", "net"),
+    Rule("requests", "net", passes="Request PreparedRequest Response codes"),
+    Rule("httpx", "net", passes="URL Request Response Headers QueryParams Cookies Timeout Limits codes"),
     *(Rule(name, "net") for name in (
-        "requests", "httpx", "aiohttp", "urllib3", "httpcore", "websockets", "websocket", "grpc", "grpclib", "boto3",
+        "aiohttp", "urllib3", "httpcore", "websockets", "websocket", "grpc", "grpclib", "boto3",
         "botocore", "aiobotocore", "paramiko", "pika", "aio_pika", "kafka", "aiokafka", "nats", "zmq", "niquests",
         "openai", "anthropic", "google.cloud", "azure", "slack_sdk", "stripe", "twilio", "selenium", "playwright",
         "elasticsearch", "kubernetes", "docker", "hvac", "consul", "ldap3", "asks", "httptools", "pycurl")),
@@ -279,8 +302,9 @@ RULES: tuple[Rule, ...] = (
     Rule("profile", "clock"),
     Rule("inspect", "frames", refuse="currentframe stack trace getouterframes getinnerframes getframeinfo"),
     Rule("operator", "frames", refuse="", replaced="attrgetter methodcaller"),
-    Rule("pickle", "activity", refuse="", replaced="loads load Unpickler _Unpickler _loads _load"),
-    Rule("_pickle", "activity", refuse="", replaced="loads load Unpickler"),
+    Rule("pickle", "activity", refuse="",
+         replaced="loads load Unpickler _Unpickler _loads _load dumps dump Pickler _Pickler _dumps _dump"),
+    Rule("_pickle", "activity", refuse="", replaced="loads load Unpickler dumps dump Pickler"),
     Rule("logging", "logging",
          replaced="LogRecord Formatter makeLogRecord getLogger debug info warning error exception critical fatal log "
                   "warn",
@@ -309,6 +333,9 @@ RULES: tuple[Rule, ...] = (
     # -- third parties with a clock or entropy of their own
     Rule("pendulum", "clock", refuse="now today tomorrow yesterday local_timezone set_local_timezone travel freeze"),
     Rule("arrow", "clock", refuse="now utcnow"),
+    Rule("dateutil.parser", "clock", refuse="", replaced="parse"),
+    Rule("dateutil.tz", "zone", refuse="tzlocal tzwinlocal", replaced="gettz"),
+    Rule("dateutil.utils", "clock", refuse="today"),
     Rule("whenever", "clock", refuse=""),
     Rule("tzlocal", "host"),
     Rule("numpy.random", "entropy"),

@@ -247,5 +247,44 @@ def has_library_text(kind: type) -> bool:
     return type(method) is FunctionType and method.__qualname__ in _METHODS
 
 
+# -- pprint: sets in order, no addresses; silent while a run replays ------------------------------------------------
+
+
+def _in_pprint(real: ModuleType) -> dict[str, Any]:
+    from ._replace_modules import Stream
+    from ._text import text
+
+    def init(self: Any, *args: Any, **options: Any) -> None:
+        if len(args) < 4 and options.get("stream") is None:
+            options["stream"] = Stream("stdout")
+        real.PrettyPrinter.__init__(self, *args, **options)
+
+    def format_(self: Any, object: Any, context: Any, maxlevels: int, level: int) -> Any:
+        made, *rest = real.PrettyPrinter.format(self, object, context, maxlevels, level)
+        nested = type(object) in (dict, list, tuple)  # whose items come here one by one
+        return made if nested else text(object) if made == repr(object) else made, *rest
+
+    Printer: Any = _in_place_of(real.PrettyPrinter, {"__init__": init, "format": format_})
+
+    def pformat(object: Any, *args: Any, **options: Any) -> str:
+        return Printer(*args, **options).pformat(object)  # type: ignore[no-any-return]
+
+    def pprint(object: Any, stream: Any = None, *args: Any, **options: Any) -> None:
+        Printer(*args, stream=stream, **options).pprint(object)
+
+    def pp(object: Any, *args: Any, sort_dicts: bool = False, **options: Any) -> None:
+        pprint(object, *args, sort_dicts=sort_dicts, **options)
+
+    def saferepr(object: Any) -> str:
+        return Printer().format(object, {}, 0, 0)[0]  # type: ignore[no-any-return]
+
+    made = {"pprint": pprint, "pp": pp, "pformat": pformat, "saferepr": saferepr}
+    for name, function in made.items():
+        function.__name__ = function.__qualname__ = name
+        function.__module__ = "pprint"
+    return {**made, "PrettyPrinter": Printer}
+
+
+REPLACEMENTS["pprint"] = _in_pprint
 REPLACEMENTS["gzip"] = _in_gzip
 REPLACEMENTS["email.utils"] = _in_email

@@ -1,12 +1,10 @@
-"""Replacements of names in `sys`, `os.path`, `importlib`, `operator`, `pickle` and `logging`."""
+"""Replacements of names in `sys`, `os.path`, `importlib`, `operator`, `pdb` and `logging`."""
 
 from __future__ import annotations
 
-import _compat_pickle
 import importlib.util
 import logging
 import operator
-import pickle
 import posixpath
 import sys
 from types import FrameType, ModuleType
@@ -138,46 +136,6 @@ def _in_operator(real: ModuleType) -> dict[str, Any]:
 
 REPLACEMENTS["importlib"] = _in_importlib
 REPLACEMENTS["operator"] = _in_operator
-
-
-# -- pickle: names resolve to the run's own classes ---------------------------------------------------------------
-
-
-class Unpickler(pickle.Unpickler):
-    """`pickle.Unpickler` that finds classes as sandboxed code would import them."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        run = active_run("pickle.loads")
-        try:
-            return _named(run, module, name)
-        except (ModuleNotFoundError, AttributeError):
-            # Protocols 0 to 2 write the names of Python 2.
-            module, name = _compat_pickle.NAME_MAPPING.get((module, name), (module, name))
-            return _named(run, _compat_pickle.IMPORT_MAPPING.get(module, module), name)
-
-
-def _named(run: Run, module: str, name: str) -> Any:
-    found = run.sandbox.importer.load(run, module)
-    for part in name.split("."):
-        found = guarded_getattr(found, part)
-    return found
-
-
-def _in_pickle(real: ModuleType) -> dict[str, Any]:
-    import io
-
-    def load(file: Any, **options: Any) -> Any:
-        return Unpickler(file, **options).load()
-
-    def loads(data: Any, /, **options: Any) -> Any:
-        return Unpickler(io.BytesIO(data), **options).load()
-
-    made = {"load": load, "loads": loads, "Unpickler": Unpickler}
-    return {**made, **{f"_{name}": value for name, value in made.items()}}
-
-
-Unpickler.__module__ = "pickle"
-REPLACEMENTS["pickle"] = REPLACEMENTS["_pickle"] = _in_pickle
 
 
 # -- pdb: breakpoints in orchestration code ------------------------------------------------------------------------

@@ -5,7 +5,7 @@ Types must stay identical inside the sandbox (a `datetime` subclass or a `Path` 
 those of the source. `_rewrite_order` has the part about sets and text; what else is rewritten:
 
 - `X.name`, where the policy knows `name`         -> `_td_attr(X, 'name')`
-- `X.name = ...`, also `del`; not `self.name`     -> `_td_mutable(X).name = ...`
+- `X.name = ...`, also `del`; not `self.name`     -> `_td_mutable(X, 'name').name = ...`
 - `X.append(...)` and other methods that change X, `X[...] = ...`, where X starts from a name that is imported from
   `m` -> `_td_changed(X, 'm.X')`
 - `import a.b as c`                               -> `from a import b as c`, so that the hook sees the binding
@@ -60,6 +60,7 @@ class _Rewriter(OrderRewriter):
         self.in_class = self.in_method = self.in_hash = False
         self.package = package
         self.imported, found = imports_of(tree)
+        self.contexts = any(module == "contextvars" for module, _, _ in found)
         self.own = set()  # names that the module binds itself: a `list` of its own is not the builtin
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -100,7 +101,7 @@ class _Rewriter(OrderRewriter):
         own = self.in_method and isinstance(node.value, ast.Name) and node.value.id == "self"
         self.generic_visit(node)
         if not own:
-            node.value = call(node.value, MUTABLE, node.value)
+            node.value = call(node.value, MUTABLE, node.value, ast.Constant(node.attr))
         return node
 
     def _read(self, node: ast.Attribute, in_order: frozenset[str]) -> ast.expr:

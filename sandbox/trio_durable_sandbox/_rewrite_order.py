@@ -2,11 +2,13 @@
 
 - `for x in X`, `*X`, `a, b = X`, `list(X)` ...  -> `_td_ordered(X)` in place of X; not where X is plainly no set
 - `for a, b in X`, `(a, b), c = X`                -> `_td_unpacked(X)`: the elements are unpacked as well
-- `X.update(Y)`, `X += Y`, `X[:] = Y`             -> Y iterates in order, if it is iterated at all
+- `X.update(Y)`, `X += Y`, `X[:] = Y`             -> Y iterates in order, if it is iterated at all; methods of the
+  user's get Y itself
 - `chain.from_iterable(X)`, `zip(*X)`             -> `_td_each(X)`: what it contains is iterated
 - `X.pop()`                                       -> `_td_pop(X)`
 - `map(f, ...)`, `key=f`, `dumps(default=f)`      -> `_td_orderly(f)`, should f be `list` or `",".join`
 - `pickle.dumps(X)`, `M.model_dump_json()` ...     -> `_td_dumping(pickle.dumps)(X)`: see `_dumping`
+- `datetime64(...)`, `Timestamp(...)`             -> `_td_dated(datetime64)(...)`, which refuses the text "now"
 - `hash(X)` in a `__hash__` method                 -> `_td_hash(X)`; `X.__hash__` -> `_td_hash_within(X, ...)`
 - `f"{X}"`, `str(X)`, `T % X`                     -> `_td_shown(X)`
 - `T.format`, `X.__iter__`, `X.__repr__` ...       -> `_td_member(T, "format")`
@@ -18,14 +20,17 @@ alone.
 from __future__ import annotations
 
 import ast
+import copy
 
 from ._policy import words
 
 ORDERED, IN_ORDER, EACH, UNPACKED = "_td_ordered", "_td_in_order", "_td_each", "_td_unpacked"
+ADDED, DATED = "_td_added", "_td_dated"
 TAKING, POP, ORDERLY, MEMBER, DUMPING = "_td_taking", "_td_pop", "_td_orderly", "_td_member", "_td_dumping"
 SHOWN, SHOWN_ALL, MOD = "_td_shown", "_td_shown_all", "_td_mod"
 HASH, HASH_WITHIN = "_td_hash", "_td_hash_within"
 _VALUE = "_td_value"
+_OF_SETS = (ORDERED, IN_ORDER, ADDED)
 
 ITERATING_MODULES = frozenset(words("itertools collections functools heapq statistics math more_itertools"))
 MEMBERS = frozenset(words("format format_map substitute safe_substitute __iter__ __hash__ __repr__ __str__"))
@@ -36,6 +41,8 @@ UNCALLED = MEMBERS | {"pop", "join"}
 _ITERATING = frozenset(words("list tuple enumerate zip map filter bytes bytearray"))
 _UNPACKING_CALLS = frozenset(words("zip map chain product zip_longest"))
 _CALLING = frozenset(words("map filter partial starmap reduce"))
+_DATED = frozenset(words("datetime64 Timestamp to_datetime"))
+"""Functions of numpy and pandas, to which the text "now" is a clock."""
 _SORTING = frozenset(words("sorted min max sort groupby nsmallest nlargest merge"))
 _TAKING = frozenset(words("join extend extendleft fromkeys writelines writerow update"))
 _KEEPING = frozenset(words("partial partialmethod repeat defaultdict"))
@@ -44,6 +51,7 @@ _EACH = frozenset(words("from_iterable writerows urlencode TopologicalSorter"))
 _DUMPING = frozenset(words(
     "dumps dump encode to_builtins to_json to_jsonable_python dump_json dump_python model_dump model_dump_json"
 ))  # fmt: skip
+_WITH_DEFAULT = frozenset(words("dumps dump JSONEncoder"))
 _BLIND = frozenset(words("sorted min max any all set frozenset"))
 _NO_SET = (
     ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.ListComp, ast.DictComp, ast.GeneratorExp,
@@ -53,24 +61,33 @@ _NO_SET_CALLS = frozenset(words("range enumerate zip map filter sorted list tupl
 _PLAIN = (ast.Constant, ast.JoinedStr, ast.Compare)
 _COMPUTING = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 _UNPACKED_TARGETS = (ast.Tuple, ast.List)
+_READING = (ast.Attribute, ast.Subscript, ast.Name, ast.Constant, ast.UnaryOp, ast.expr_context, ast.unaryop)
 
 
 class OrderRewriter(ast.NodeTransformer):
     """The part of the rewriter that is about order and text."""
 
+    contexts: bool  # whether `X.items()` may be that of a contextvars.Context
+    in_class: bool  # whether this is the body of a class
     own: set[str]  # names that the module binds itself: a `list` of its own is not the builtin
     iterating: set[str]  # functions that were imported from modules that iterate what they are given
 
     def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
-        node.iter = _iterated(node.iter, node.target)
+        node.iter = self._iterated(node.iter, node.target)
         return node
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)
         if not node.is_async:
-            node.iter = _iterated(node.iter, node.target)
+            node.iter = self._iterated(node.iter, node.target)
         return node
+
+    def _iterated(self, node: ast.expr, target: ast.expr) -> ast.expr:
+        if not isinstance(target, _UNPACKED_TARGETS):
+            return _wrapped(node, ORDERED)
+        made = _wrapped(node, UNPACKED, _PLAIN)
+        return call(node, ORDERED, node) if made is node and self.contexts and isinstance(node, ast.Call) else made
 
     def visit_SetComp(self, node: ast.SetComp) -> ast.AST:
         return self._order_blind(node) if _computes_nothing(node) else self.generic_visit(node)
@@ -109,9 +126,10 @@ class OrderRewriter(ast.NodeTransformer):
         return [_placed(statement, node) for statement in statements]
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        again = _read_again(node.target, self.in_class)
         self.generic_visit(node)
         if isinstance(node.op, ast.Add | ast.BitOr):
-            node.value = _wrapped(node.value, IN_ORDER)
+            node.value = _added(node.value, again)
         return node
 
     def visit_With(self, node: ast.With | ast.AsyncWith) -> ast.AST:
@@ -166,6 +184,8 @@ class OrderRewriter(ast.NodeTransformer):
             if name in _DUMPING:
                 node.func = call(function, DUMPING, node.func)
         self._arguments(node, name, builtin, root_of(function) in ITERATING_MODULES)
+        if name in _DATED:
+            node.func = call(function, DATED, node.func)
         return node
 
     def _method(self, node: ast.Call, function: ast.Attribute) -> None:
@@ -193,7 +213,9 @@ class OrderRewriter(ast.NodeTransformer):
             return
         if name in _CALLING and node.args:
             node.args[0] = _wrapped(node.args[0], ORDERLY)
-        if name in _SORTING or name in ("dumps", "dump"):
+        if name == "dumps" and len(node.args) > 1:  # orjson.dumps(value, default)
+            node.args[1] = _wrapped(node.args[1], ORDERLY)
+        if name in _SORTING or name in _WITH_DEFAULT:
             for keyword in node.keywords:
                 if keyword.arg in ("key", "default"):
                     keyword.value = _wrapped(keyword.value, ORDERLY)
@@ -233,10 +255,6 @@ def _computes_nothing(node: ast.SetComp | ast.GeneratorExp) -> bool:
     return not any(isinstance(child, _COMPUTING) for part in parts for child in ast.walk(part))
 
 
-def _iterated(node: ast.expr, target: ast.expr) -> ast.expr:
-    return _wrapped(node, ORDERED) if not isinstance(target, _UNPACKED_TARGETS) else _wrapped(node, UNPACKED, _PLAIN)
-
-
 def _assigned(node: ast.expr, target: ast.expr) -> ast.expr:
     if _is_slice(target):
         return _wrapped(node, IN_ORDER)
@@ -247,6 +265,28 @@ def _assigned(node: ast.expr, target: ast.expr) -> ast.expr:
         node.elts = [_assigned(value, item) for value, item in zip(node.elts, target.elts, strict=True)]
         return node
     return _wrapped(node, UNPACKED, _PLAIN) if any(nested) else _wrapped(node, ORDERED)
+
+
+def _added(node: ast.expr, again: list[ast.expr]) -> ast.expr:
+    """The right side of `target += node`: a class of the user's gets the set itself."""
+    made = _wrapped(node, ADDED if again else IN_ORDER)
+    if made is not node and isinstance(made, ast.Call):
+        made.args += again
+    return made
+
+
+def _read_again(target: ast.expr, in_class: bool) -> list[ast.expr]:
+    """How to find out what the target is now: a name; or a function that is called where it matters. Nothing where
+    reading it again might do something, and in the body of a class, whose names functions do not see.
+    """
+    if isinstance(target, ast.Name):
+        return [ast.copy_location(ast.Name(target.id, ast.Load()), target)]
+    if in_class or not all(isinstance(child, _READING) for child in ast.walk(target)):
+        return []
+    again = copy.deepcopy(target)
+    again.ctx = ast.Load()  # type: ignore[attr-defined]
+    nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+    return [ast.copy_location(ast.Constant(None), target), ast.copy_location(ast.Lambda(nothing, again), target)]
 
 
 def _is_slice(target: ast.expr) -> bool:
@@ -260,7 +300,7 @@ def _is_set(node: ast.expr) -> bool:
 def _wrapped(node: ast.expr, wrapper: str, never: tuple[type[ast.expr], ...] | None = None) -> ast.expr:
     """`wrapper(node)`, unless the expression can be no set, or can have no text that depends on the host."""
     if never is None:
-        never = _NO_SET if wrapper in (ORDERED, IN_ORDER) else _PLAIN
+        never = _NO_SET if wrapper in _OF_SETS else _PLAIN
     if isinstance(node, (*never, ast.Starred)):
         return node
     if wrapper == ORDERLY and isinstance(node, ast.Lambda):
@@ -269,7 +309,7 @@ def _wrapped(node: ast.expr, wrapper: str, never: tuple[type[ast.expr], ...] | N
         name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
         if wrapper == UNPACKED and name in ("items", "enumerate", "zip"):
             return node
-        if wrapper in (ORDERED, IN_ORDER) and isinstance(node.func, ast.Name) and name in _NO_SET_CALLS:
+        if wrapper in _OF_SETS and isinstance(node.func, ast.Name) and name in _NO_SET_CALLS:
             return node
     return call(node, wrapper, node)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Literal
 
-from . import _replace_modules  # noqa: F401  (fills the table of replacements)
+from . import _pickling, _replace_modules  # noqa: F401  (fill the table of replacements)
 from ._audit import install
 from ._errors import SandboxLoadError
 from ._importer import Importer

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ._policy import ALIASES, BUILTINS_REFUSED, MEMBERS, REMEDIES, RULES, Rule, words
+from ._policy import ALIASES, BUILTINS_REFUSED, MEMBERS, REMEDIES, RULES, Rule, reason_of, words
 
 __all__ = ["RULE_TEXTS", "Finding", "Source", "scan_paths", "scan_source", "source_files"]
 
@@ -445,7 +445,8 @@ class _Reader(ast.NodeVisitor):
 
     def _refused(self, node: ast.expr, api: str, key: str) -> bool:
         shown = api.replace("posixpath.", "os.path.", 1) if api.startswith("posixpath.") else api
-        self.found.append(finding(self.source, node, "TD1", shown, f"{shown} is not deterministic", REMEDIES[key]))
+        remedy = REMEDIES[key]
+        self.found.append(finding(self.source, node, "TD1", shown, f"{shown} {reason_of(remedy)}", remedy))
         return True
 
     def _calls_with(self, function: ast.expr) -> int:

@@ -16,7 +16,7 @@ from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ._errors import SandboxInactiveError, SandboxViolationError, SandboxWarning
-from ._policy import words
+from ._policy import reason_of, words
 
 if TYPE_CHECKING:
     from ._run import Run
@@ -78,7 +78,7 @@ def violation(api: str, remedy: str) -> SandboxViolationError:
 def warn(api: str, remedy: str) -> None:
     """The `best_effort` form of `violation`."""
     filename, lineno = place(sys._getframe(1))
-    warnings.warn_explicit(f"{api} is not deterministic. Instead: {remedy}", SandboxWarning, filename, lineno)
+    warnings.warn_explicit(f"{api} {reason_of(remedy)}. Instead: {remedy}", SandboxWarning, filename, lineno)
 
 
 def refuse(api: str, remedy: str, real: Callable[..., Any] | None = None, *args: Any, **kwargs: Any) -> Any:

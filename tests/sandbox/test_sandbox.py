@@ -517,6 +517,25 @@ def test_violations_name_place_and_remedy_and_are_recorded(maker: Maker) -> None
     assert pickle.loads(pickle.dumps(violation)).api == "time.sleep"
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("os.sep = 1", "assignment to os.sep changes what other instances see, at"),
+        ("json.decoder = 1", "assignment to json.decoder changes what other instances see, at"),
+        ("warnings.simplefilter('ignore')", "warnings.simplefilter changes what other instances see, at"),
+        ("list({object(), object()})", "iterating a set of object has no order that is the same on every host, at"),
+        ("sys.exit(1)", "sys.exit ends more than the orchestration, at"),
+        ("os.getpid()", "os.getpid is not deterministic and was called at"),
+    ],
+)
+def test_violations_say_what_is_wrong(maker: Maker, line: str, says: str) -> None:
+    module = maker.module(f"import json, os, sys, warnings\ndef f():\n    {line}\n")
+    run, f = maker.start(module.f)
+    with run.active(), pytest.raises(SandboxViolationError) as caught:
+        f()
+    assert str(caught.value).startswith(f"{says} {module.__file__}:3. Instead: ")
+
+
 def test_tracebacks_show_the_users_source_without_io(maker: Maker) -> None:
     import traceback
 

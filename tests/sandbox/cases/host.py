@@ -190,12 +190,12 @@ def case_hash_of_an_object():
 
 def case_patch_a_shared_module():
     import json
-    json.dumps = None  # refused: assignment to an attribute of json
+    json.dumps = None  # refused: assignment to json.dumps
 
 
 def case_patch_a_shared_class():
     import fractions
-    fractions.Fraction.extra = 1  # refused: assignment to an attribute of fractions.Fraction
+    fractions.Fraction.extra = 1  # refused: assignment to fractions.Fraction.extra
 
 
 def case_patch_a_stand_in():
@@ -204,7 +204,7 @@ def case_patch_a_stand_in():
 
 def case_setattr_on_a_module():
     import json
-    setattr(json, "extra", 1)  # refused: assignment to an attribute of json
+    setattr(json, "extra", 1)  # refused: assignment to json.extra
 
 
 def case_own_globals():  # works

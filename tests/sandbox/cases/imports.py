@@ -84,7 +84,7 @@ def case_vendored_io():
 
 
 def case_vendored_patch():
-    vendored.add = None  # refused: assignment to an attribute of vendored
+    vendored.add = None  # refused: assignment to vendored.add
 
 
 def case_dynamic_import():
@@ -171,7 +171,7 @@ def case_vendored_list_pop():
 
 
 def case_vendored_augmented():
-    vendored.STATE += [1]  # refused: assignment to an attribute of vendored
+    vendored.STATE += [1]  # refused: assignment to vendored.STATE
 
 
 def case_abc_register():

@@ -41,7 +41,7 @@ def case_submodules_by_import_from():  # works
 
 def case_changing_a_shared_class_through_a_package():
     kind = store.Basket
-    kind.extra = 1  # refused: assignment to an attribute of store.goods.item.Basket
+    kind.extra = 1  # refused: assignment to store.goods.item.Basket.extra
 
 
 def case_a_clock_that_a_library_imported():  # works

@@ -303,3 +303,96 @@ def case_pickles_of_what_is_shared():  # works
     found = pickle.loads(pickle.dumps([wide, WORDS, {"again": WORDS}]))
     assert found[0][0] is found[0][1] and found[1] is found[2]["again"]
     return len(pickle.dumps(wide))
+
+
+class Adds:
+    got = None
+
+    def __iadd__(self, other):
+        self.got = other
+        return self
+
+    __ior__ = __iadd__
+
+
+class Sums:
+    def __add__(self, other):
+        return other
+
+
+def case_augmented_assignment_to_ones_own_class():  # works
+    """A method of the user's is handed the set itself."""
+    name, shelf, boxes = Adds(), Item("x"), {"k": Adds(), "l": []}
+    name += WORDS
+    assert name.got is WORDS
+    name |= WORDS
+    shelf.adds = Adds()
+    shelf.adds += WORDS
+    boxes["k"] |= WORDS
+    assert name.got is shelf.adds.got is boxes["k"].got is WORDS
+    total = Sums()
+    total += WORDS
+    assert total is WORDS
+    boxes["l"] += WORDS
+    return boxes["l"]
+
+
+class Body:
+    found = []
+    found += WORDS
+    by_name = {"a": []}
+    key = "a"
+    by_name[key] += WORDS
+
+
+def case_augmented_assignment_in_a_class():  # works
+    return Body.found, Body.by_name
+
+
+def case_operands_that_do_not_fit():  # works
+    total = 1
+    try:
+        total += WORDS
+    except TypeError as error:
+        return str(error)
+
+
+def case_json_encoders():  # works
+    return json.JSONEncoder(default=list).encode({"a": WORDS})
+
+
+def case_pprint():  # works
+    import pprint
+
+    class Printer(pprint.PrettyPrinter):
+        def format(self, value, context, depth, level):
+            return ("<n>", True, False) if isinstance(value, int) else super().format(value, context, depth, level)
+
+    buffer = io.StringIO()
+    pprint.pprint([WORDS, Item("a")], buffer)
+    pprint.pp({"b": 1, "a": WORDS}, buffer)
+    return buffer.getvalue(), pprint.pformat({"a": [WORDS, frozenset(WORDS)]}), pprint.saferepr(WORDS), Printer().pformat([1, WORDS])
+
+
+def case_contexts():
+    import contextvars
+    list(contextvars.copy_context())  # refused: iterating a contextvars.Context
+
+
+def case_items_of_contexts():
+    import contextvars
+    for variable, value in contextvars.copy_context().items():  # refused: iterating a contextvars.Context
+        return variable, value
+
+
+def case_variables_of_contexts():  # works
+    import contextvars
+    variable, context = contextvars.ContextVar("variable"), contextvars.Context()
+    context.run(variable.set, 3)
+    return context[variable], variable in context, len(context), context.get(variable)
+
+
+def case_hash_of_nan():  # works
+    import decimal
+    values = float("nan"), (1, float("nan")), complex("nan"), decimal.Decimal("NaN"), frozenset([float("nan")])
+    return [hash(value) for value in values]
