@@ -60,6 +60,16 @@ def hopeless(ctx):
 async def tells_itself(ctx):
     before = ctx.info
     await ctx.call_activity(echo, input=1)
+    return looks_at(ctx, before)
+
+
+def tells_itself_generator(ctx):
+    before = ctx.info
+    yield ctx.call_activity(echo, input=1)
+    return looks_at(ctx, before)
+
+
+def looks_at(ctx, before):
     after = ctx.info
     assert before.history_event_sequence < after.history_event_sequence == ctx.history_event_sequence
     assert ctx.workflow_name == ctx.name == before.name
@@ -76,12 +86,6 @@ async def tells_itself(ctx):
     except AttributeError:
         frozen = True
     return [after.name, after.instance_id, after.parent_instance_id, after.is_suspended, after.version, frozen]
-
-
-def tells_itself_generator(ctx):
-    yield ctx.call_activity(echo, input=1)
-    info = ctx.info
-    return [info.name, info.instance_id, info.parent_instance_id, info.is_suspended, info.version, True]
 
 
 async def parent_of_teller(ctx):

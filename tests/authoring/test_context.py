@@ -51,11 +51,11 @@ async def test_values_are_the_same_on_every_replay_and_never_repeat(road, flow):
 
 
 @pytest.mark.parametrize("flow", [flows.logs, flows.logs_generator])
-async def test_lines_are_logged_once(embedded, flow, caplog):
+async def test_lines_are_logged_once(road, flow, caplog):
     caplog.set_level(logging.WARNING)
-    await embedded.open(*EVERYTHING)
-    instance_id = embedded.new_id()
-    await embedded.output(flow, instance_id=instance_id)
+    await road.open(*EVERYTHING)
+    instance_id = road.new_id()
+    await road.output(flow, instance_id=instance_id)
     mine = [record for record in caplog.records if getattr(record, "instance_id", None) == instance_id]
     assert [record.getMessage() for record in mine] == ["before", "between 1", "after"]
     assert [record.name for record in mine][::2] == [f"trio_durable.orchestration.{flow.__name__}"] * 2
