@@ -102,7 +102,7 @@ def shown_by(path: str, test: str) -> str:
                     first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
                     functions[node.name] = "\n".join(source.splitlines()[first - 1 : node.end_lineno])
     text = functions[test]
-    for _ in range(2):
+    for _ in range(3):
         text += "".join(functions.get(word, "") for word in set(re.findall(r"\w+", text)) - {test})
     return text
 
