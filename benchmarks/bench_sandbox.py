@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.peers import MissingPeerError, python  # noqa: E402
 
-BOTH = ("start plain", "start dataclasses", "start pydantic", "turn", "memory plain")
+BOTH = ("start plain", "start dataclasses", "start pydantic", "start flow", "turn", "memory plain")
 SOME = ("start dataclasses again", "start pydantic again")  # slow, and no target
 FEW = ("left",)
 HOST = "host"
@@ -70,6 +70,7 @@ def report(ours: Side, theirs: Side | None) -> int:
         "start plain": "start, plain module (us)",
         "start dataclasses": "start, 10 dataclasses shared / passed through (us)",
         "start pydantic": "start, 10 pydantic models shared / passed through (us)",
+        "start flow": "start, a flow with 10 dataclasses in its own file (us)",
         "start dataclasses again": "start, 10 dataclasses executed again (us)",
         "start pydantic again": "start, 10 pydantic models executed again (us)",
         "turn": "added per turn (us)", "memory plain": "memory per live plain instance (KiB)",

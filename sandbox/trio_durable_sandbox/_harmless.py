@@ -31,7 +31,7 @@ BASES: Final = ENUMS | frozenset([
     *under("collections", names="UserDict UserList UserString OrderedDict Counter defaultdict deque"),
     *words("abc.ABC pydantic.BaseModel pydantic.RootModel msgspec.Struct json.JSONEncoder"),
     *under("contextlib", names="AbstractContextManager AbstractAsyncContextManager ContextDecorator"),
-    *under("trio_durable", names="DurableError OrchestrationFailedError TaskFailedError"),
+    *under("trio_durable", names="DurableError NonRetryableError OrchestrationFailedError TaskFailedError"),
 ])  # fmt: skip
 """Classes that may be subclassed: none has a metaclass or a hook that remembers its subclasses where users see it."""
 
@@ -72,6 +72,7 @@ CALLS: Final = frozenset([
     *under("pathlib", names="PurePath PurePosixPath PureWindowsPath"),
     *under("logging", names="getLogger"), *under("enum", names="auto"), *ENUMS,
     *under("pydantic", names="Field PrivateAttr StringConstraints"),
+    *under("trio_durable", names="RetryPolicy"),
 ])  # fmt: skip
 """Calls whose result cannot be changed, given arguments that cannot."""
 

@@ -26,6 +26,7 @@ from ._decimal_context import isolate
 from ._guards import clean, share
 from ._names import ModuleName
 from ._packages import SharedPackage, bind, held_by
+from ._policy import said_of_new
 from ._standins import rule_for, stand_in
 from ._tiers import Tiers
 from ._units import Unit, Units
@@ -117,7 +118,8 @@ class Importer(Units):
                 try:
                     changed[item] = self.load(run, full)
                 except ModuleNotFoundError:
-                    raise ImportError(f"cannot import name {item!r} from {name!r}", name=name) from None
+                    new = said_of_new(full)
+                    raise ImportError(f"cannot import name {item!r} from {name!r}{new}", name=name) from None
                 for_all = for_all and full not in run.modules
                 continue
             for_all = for_all and not self._is_the_runs(value)

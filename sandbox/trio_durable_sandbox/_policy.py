@@ -14,6 +14,7 @@ A module without any rule is passed through as it is, with the audit hook undern
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -349,6 +350,19 @@ RULES: tuple[Rule, ...] = (
     Rule("freezegun", "clock"),
     Rule("psutil", "host"),
 )  # fmt: skip
+
+NEW_NAMES: Mapping[str, str] = {"random.binomialvariate": "3.12", **dict.fromkeys(("uuid.uuid6", "uuid.uuid7"), "3.14")}
+"""Deterministic functions that not every supported Python has: name -> the first version that does."""
+
+
+def said_of_new(name: str) -> str:
+    """What an error about a missing name adds, for one of those."""
+    since = NEW_NAMES.get(name)
+    if since is None:
+        return ""
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return f": it is new in Python {since}, and this is {here}. Replays need a Python that has it, on every worker"
+
 
 ALIASES: Mapping[str, str] = {"posixpath": "os.path", "ntpath": "os.path"}
 """Names under which users know a module."""

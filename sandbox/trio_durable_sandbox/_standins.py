@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ._policy import ALIASES, REMEDIES, RULES, Rule, words
+from ._policy import ALIASES, REMEDIES, RULES, Rule, said_of_new, words
 from ._state import Refused, active_run, refuse
 
 _RULES = {rule.module: rule for rule in RULES}
@@ -53,7 +53,8 @@ class StandIn(ModuleType):
         try:
             value = getattr(_real(self), name)
         except AttributeError:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
+            new = said_of_new(f"{self.__name__}.{name}")
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}{new}") from None
         made = stand_in_for(rule, self.__name__, name, value)
         self.__dict__[name] = made
         return made

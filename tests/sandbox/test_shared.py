@@ -423,6 +423,30 @@ def test_modules_that_import_what_all_runs_have_the_same_of_are_shared(workshop:
     assert found[0][3] is asyncio.CancelledError
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("from contextvars import ContextVar\nCURRENT = ContextVar('current')\ndef f(x):\n    before = CURRENT.get(None)\n    CURRENT.set(x)\n    return before\n", "ContextVar"),
+        ("class Order:\n    seen = []\ndef f(x):\n    Order.seen.append(x)\n    return len(Order.seen) - 1 or None\n", "a list"),
+        ("class Order: ...\ndef f(x):\n    before = getattr(Order, 'x', None)\n    Order.x = x\n    return before\n", "Order.x"),
+        ("LOCK = asyncio.Lock()\ndef f(x):\n    before = getattr(LOCK, 'x', None)\n    LOCK.x = x\n    return before\n", "asyncio.Lock"),
+        ("def f(x, box=[]):\n    box.append(x)\n    return len(box) - 1 or None\n", "a list"),
+        ("from functools import cache\n@cache\ndef made(): return []\ndef f(x):\n    made().append(x)\n    return len(made()) - 1 or None\n", "cache"),
+        ("def f(x):\n    before = getattr(f, 'x', None)\n    f.x = x\n    return before\n", "f.x"),
+    ],
+)  # fmt: skip
+def test_a_flow_that_holds_something_is_not_shared_because_it_imports_asyncio(workshop: Any, body: str, says: str) -> None:
+    """What one instance leaves, the next one does not find."""
+    main = workshop.module(f"import asyncio\n{body}")
+    sandbox = Sandbox()
+    sandbox.replace_module("asyncio", lambda run: types.SimpleNamespace(Lock=types.SimpleNamespace), shared=True)
+    for instance in ("one", "two"):
+        run, f = workshop.start(main.f, sandbox, instance)
+        with run.active():
+            assert f(1) is None
+    assert says in sandbox.tiers()[main.__name__]
+
+
 def test_shared_is_a_promise_of_the_user(workshop: Any) -> None:
     name = workshop.write("TABLE = {'a': 1}\n")
     main = orchestrator(workshop, name, f"return {name}")
