@@ -157,6 +157,24 @@ async def test_what_is_handed_down_is_what_was_asked_for(embedded, family, scope
     assert state.get_output() == expected(scope)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("scope", ["NONE", "LINEAGE"])
+async def test_what_is_run_again_is_shown_what_was_handed_down_to_it(embedded, family, scope):
+    await embedded.nursery.start(worker_of(embedded.target, family, **embedded.options).serve)
+    client = embedded.client
+    instance_id = await client.schedule_new_orchestration("root", input=scope)
+    child = f"{instance_id}:0002"
+    await until_there(client, child)
+    await client.raise_orchestration_event(child, "go")
+    await client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
+    (called,) = [event for event in await client.get_orchestration_history(child) if event.name == "sees"]
+    again = await client.rerun_orchestration_from_event(child, called.event_id)
+    state = await client.wait_for_orchestration_completion(again, timeout=PATIENCE)
+    state.raise_if_failed()
+    assert state.parent_instance_id is None
+    assert state.get_output() == expected(scope)
+
+
 async def until_there(client, instance_id):
     with trio.fail_after(PATIENCE):
         while await client.get_orchestration_state(instance_id) is None:

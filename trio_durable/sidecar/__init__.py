@@ -7,7 +7,7 @@
     sidecar.py    open_sidecar and Sidecar: lifetime
     service.py    what is done when asked (async; decides nothing); the messages are `_wire.serving`'s
     engine.py     commits, timers, reads (async; decides nothing)
-    hub.py        every decision about instances (sync)
+    hub.py        every decision about instances (sync); built on memory.py and turns.py
     dispatch.py   which work item goes to which stream (sync)
     stores/       SQLite and memory, behind `trio_durable.abc.Store`
 """

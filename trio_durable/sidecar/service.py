@@ -171,7 +171,8 @@ class SidecarService:
             taken = await self._engine.read(new_instance_id)
             if taken is not None:
                 raise refusals.already_exists(new_instance_id, taken.status)
-        pieces = await self._engine.in_store(self._engine.store.history, source)
+        store = self._engine.store
+        stored, pieces = await self._engine.in_store(lambda: (store.instance(source), store.history(source)))
         events = list(events_in(data for _, data in pieces))
         instance_id = self._hub.rerun(
             state,
@@ -181,6 +182,7 @@ class SidecarService:
             payload,
             overwrite=overwrite,
             new_child_instance_id=new_child_instance_id,
+            handed_down=None if stored is None else stored.handed_down,
         )
         await self._engine.decided()
         return instance_id

@@ -17,7 +17,8 @@ from trio_durable._rpc import MemoryChannel, serve
 from trio_durable._wire.serving import MessageService
 from trio_durable.sidecar.dispatch import Dispatcher
 from trio_durable.sidecar.engine import Engine
-from trio_durable.sidecar.hub import WARM_INSTANCES, Hub
+from trio_durable.sidecar.hub import Hub
+from trio_durable.sidecar.memory import WARM_INSTANCES
 from trio_durable.sidecar.service import SidecarService
 from trio_durable.sidecar.stores import MemoryStore, SQLiteStore
 
