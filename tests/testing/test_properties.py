@@ -111,6 +111,9 @@ def test_unknown_faults():
 @pytest.mark.parametrize(
     ("script", "said"),
     [
+        ("", "the script is empty; its first line is `start`"),
+        ("\n  \n", "the script is empty"),
+        ([], "the script is empty"),
         ("begin", "no such line"),
         ("start\nturn root\ncomplete root #1", "no open activity #1"),
         ("start\nturn root\nfire root #9", "no timer #9"),
@@ -123,6 +126,16 @@ def test_unknown_faults():
 def test_lines_that_cannot_be_played(script, said):
     with pytest.raises(ScriptError, match=said):
         play(shop.waits, script)
+
+
+def test_an_orchestrator_that_has_versions_only():
+    async def flow(ctx):
+        return ctx.version
+
+    worker = Worker("nowhere", sandbox="off")
+    worker.add_versioned_orchestrator(flow, name="versioned", version="7")
+    assert play("versioned", "start", worker=worker).result == "7"
+    assert play(flow, "start", worker=worker).result == "7"
 
 
 def test_every_line_of_a_script():

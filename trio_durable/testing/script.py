@@ -438,9 +438,11 @@ def play(
     worker, name, fakes = make_worker(orchestrator, worker, activities, orchestrators, sandbox)
     player = Player(worker, name, activities=fakes)
     try:
-        for line in script.splitlines() if isinstance(script, str) else script:
-            if line.strip():
-                player.play(line)
+        lines = [line for line in (script.splitlines() if isinstance(script, str) else script) if line.strip()]
+        if not lines:
+            raise ScriptError("the script is empty; its first line is `start`, followed by the input if there is one")
+        for line in lines:
+            player.play(line)
         if drain:
             player.drain()
         if not player.ended:
@@ -474,7 +476,7 @@ def make_worker(
         for function in functions:
             worker.add_activity(function)
     name = worker._registry.name_of(orchestrator)
-    if name not in worker._registry.orchestrators:
+    if name not in worker._registry.orchestrator_names():
         raise ValueError(f"the worker has no orchestrator {name!r}; call worker.add_orchestrator first")
     return worker, name, fakes
 
