@@ -157,6 +157,7 @@ def test_what_an_orchestration_can_be_asked_about_itself(script):
         "not_answered": ["timer #1", "timer #2", "timer #4"],
         "waits_for_events": ["a", "b"],
         "unread_events": ["Unread"],
+        "tasks": [],
         "patches": ["p"],
     }
 

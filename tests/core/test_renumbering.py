@@ -132,6 +132,7 @@ def test_a_task_whose_wait_is_cancelled_says_so_to_whoever_still_asks():
         task = replay.spawn(says_why(log), "job")
         with trio.move_on_after(1):
             await task
+        await trio.lowlevel.checkpoint()
         try:
             await task
         except RuntimeError as error:
@@ -139,9 +140,9 @@ def test_a_task_whose_wait_is_cancelled_says_so_to_whoever_still_asks():
 
     script = TrioScript(main)
     script.start()
-    script.turn(script.fired(2))
+    script.turn(script.fired(1))
     assert log == [("explicit", "the wait for this task was cancelled")]
-    assert script.completion.result == "task 'job' was cancelled, as the wait for it was"
+    assert script.completion.result.startswith("task 'job' was cancelled, as the wait for it was. Await")
 
 
 def test_a_task_that_is_started_in_a_cancelled_scope_is_cancelled():
@@ -159,7 +160,7 @@ def test_a_task_that_is_started_in_a_cancelled_scope_is_cancelled():
     script = TrioScript(main)
     script.start()
     assert log == [("explicit", "the task was started in a cancelled scope")]
-    assert script.completion.result == "task 'job' was cancelled, as the wait for it was"
+    assert script.completion.result.startswith("task 'job' was cancelled, as the wait for it was. Await")
 
 
 def test_interest_may_be_lost_and_found_again_and_again():

@@ -572,6 +572,53 @@ async def a_task_that_cancels_itself(asyncio: Any, log: Log) -> Any:
 
 
 @program
+async def two_cancels_before_the_task_hears_of_one_are_one(asyncio: Any, log: Log) -> Any:
+    async def stubborn(name: str, wait: Any) -> None:
+        for attempt in range(3):
+            try:
+                await wait()
+                log(name, "waited", attempt)
+            except asyncio.CancelledError as error:
+                log(name, attempt, error.args, asyncio.current_task().cancelling())
+
+    event = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        never = group.create_task(asyncio.sleep(9))
+        for name, wait in (
+            ("sleep", lambda: asyncio.sleep(5)),
+            ("event", event.wait),
+            ("task", lambda: asyncio.shield(never)),
+        ):
+            task = group.create_task(stubborn(name, wait))
+            await asyncio.sleep(1)
+            task.cancel("first")
+            task.cancel("second")
+            await asyncio.sleep(1)
+            task.cancel()
+            await asyncio.sleep(0)
+        unborn = group.create_task(stubborn("unborn", lambda: asyncio.sleep(1)))
+        unborn.cancel()
+        unborn.cancel()
+        event.set()
+
+
+@program
+async def all_tasks_are_those_that_have_not_ended(asyncio: Any, log: Log) -> Any:
+    def others() -> list[str]:
+        return sorted(task.get_name() for task in asyncio.all_tasks() if task is not main)
+
+    main = asyncio.current_task()
+    async with asyncio.TaskGroup() as group:
+        short = group.create_task(asyncio.sleep(1), name="short")
+        short.add_done_callback(lambda task: log("in a callback", others()))
+        group.create_task(asyncio.sleep(2), name="long")
+        log(others(), main in asyncio.all_tasks())
+        await asyncio.sleep(1.5)
+        log(others())
+    return others()
+
+
+@program
 async def a_loop_of_short_sleeps_is_cancelled(asyncio: Any, log: Log) -> Any:
     async def child() -> None:
         while True:

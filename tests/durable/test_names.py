@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 
-from tests.durable.kit import DURABLE_TRIO
+from tests.durable.kit import DURABLE_TRIO, durable_run
+from tests.durable.test_asyncio import ANYIO
+from tests.durable.test_asyncio import DURABLE as asyncio
 from trio_durable._core.signals import CancelReason
 from trio_durable._durable import names, trio_facade
 from trio_durable._durable.vocabulary import TRIO
@@ -77,3 +80,43 @@ def test_nothing_shows_an_address():
         *DURABLE_TRIO.open_memory_channel(0),
     ]
     assert [repr(each) for each in made if " at 0x" in repr(each)] == []
+
+
+def test_no_repr_shows_an_address():
+    """It reaches messages and payloads, which are the same on every replay."""
+    seen: dict[str, str] = {}
+
+    async def program(trio: Any, log: Any) -> None:
+        def look(**objects: object) -> None:
+            seen.update({name: repr(each) for name, each in objects.items()})
+
+        async def child(task_status: Any) -> None:
+            look(status=task_status, task=asyncio.current_task())
+            task_status.started()
+
+        send, receive = trio.open_memory_channel(1)
+        variable = trio.lowlevel.RunVar("name")
+        async with trio.open_nursery() as nursery:
+            await nursery.start(child)
+            look(nursery=nursery, scope=nursery.cancel_scope, opening=trio.open_nursery(), send=send, receive=receive)
+        look(
+            variable=variable, token=variable.set(1), statistics=send.statistics(), lot=trio.lowlevel.ParkingLot(),
+            event=trio.Event(), lock=trio.Lock(), fifo=trio.StrictFIFOLock(), semaphore=trio.Semaphore(1),
+            limiter=trio.CapacityLimiter(1), condition=trio.Condition(), kernel_task=trio.lowlevel.current_task(),
+        )  # fmt: skip
+        look(**{name: getattr(asyncio, name)() for name in (
+            "BoundedSemaphore", "Condition", "Event", "Future", "LifoQueue", "Lock", "PriorityQueue", "Queue",
+            "Semaphore", "TaskGroup", "gather", "get_running_loop",
+        )})  # fmt: skip
+        look(timeout=asyncio.timeout(1), timeout_at=asyncio.timeout_at(None), Barrier=asyncio.Barrier(2))
+        async with asyncio.TaskGroup() as group, asyncio.timeout(1) as timeout:
+            task = group.create_task(asyncio.sleep(0))
+            look(group=group, entered=timeout, shield=asyncio.shield(task), results=asyncio.as_completed([task]))
+        look(anyio=ANYIO.create_task_group(), anyio_scope=ANYIO.CancelScope())
+
+    assert durable_run(program).trace == (("returned", "None"),)
+    assert len(seen) == 39
+    assert {name: shown for name, shown in seen.items() if "0x" in shown} == {}
+    assert seen["Lock"] == "<asyncio.Lock [unlocked]>"
+    assert seen["entered"].startswith("<Timeout [active] when=")
+    assert seen["group"] == "<TaskGroup tasks=1 errors=0 entered>"

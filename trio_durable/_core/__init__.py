@@ -25,7 +25,7 @@ the worker half, from the event to the user's code and back
     scope_tree.py    how a cancellation spreads;  scopes.py: the `with` block;  groups.py: exception groups
     deadlines.py     deadlines as durable timers;  timeouts.py: sleeping and timeouts
     nurseries.py     nurseries;  sync.py, parking.py: locks and their kin;  channels.py, safe_channels.py;  runvars.py
-    signals.py       the error classes that tasks meet, handed in from outside
+    signals.py       the error classes that tasks meet, handed in from outside;  waits.py: who waits for what, in words
 
 the service half
     instance.py      folds history, plans a turn, decides what its answer comes to

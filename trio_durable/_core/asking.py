@@ -108,11 +108,16 @@ class Asking:
                 future.complete(value)
             elif isinstance(error, cancelled):
                 # Whoever still wants to know is in another scope, which no Cancelled of this one may cross.
-                future.fail(RuntimeError(f"task {name!r} was cancelled, as the wait for it was"))
+                future.fail(
+                    RuntimeError(
+                        f"task {name!r} was cancelled, as the wait for it was. Await at once what is to go on, behind "
+                        "a shield where the scope is cancelled, or start it in a nursery that is not."
+                    )
+                )
             else:
                 future.fail(error)
 
-        self.scheduler.spawn(coro, name, on_exit, scope)
+        scope._task = self.scheduler.spawn(coro, name, on_exit, scope)
         return future
 
     @property
@@ -219,7 +224,11 @@ class Asking:
         future: DurableFuture[None] = self.future("timer")
         origin = TimerOrigin(TimerOriginKind.CREATE_TIMER)
         at = min(fire_at, clock.FOREVER)
-        future.ask(lambda: self.set_timer(at, None, origin, lambda: future.complete(None)), later=self._is_cancelled())
+
+        def begin() -> None:
+            future.action = self.set_timer(at, None, origin, lambda: future.complete(None))
+
+        future.ask(begin, later=self._is_cancelled())
         return future
 
     def wait_for_event(
@@ -257,15 +266,19 @@ class Asking:
         task = self.scheduler.current
         return task is not None and task._scope is not None and task._scope._cancelled
 
-    def set_timer(self, fire_at: int, name: str | None, origin: TimerOrigin, fired: Callable[[], None]) -> None:
-        """Ask for a timer and have `fired` called when it goes off."""
+    def set_timer(
+        self, fire_at: int, name: str | None, origin: TimerOrigin, fired: Callable[[], None]
+    ) -> CreateTimer:
+        """Ask for a timer and have `fired` called when it goes off; what was asked for."""
 
         def deliver(event: Event) -> None:
             if isinstance(event, TimerFired):
                 self._move_clock(event.fire_at)
             fired()
 
-        self.ask(CreateTimer(0, fire_at, name, origin), deliver)
+        action = CreateTimer(0, fire_at, name, origin)
+        self.ask(action, deliver)
+        return action
 
     def _set_deadline_timer(self, timer: DeadlineTimer) -> None:
         action = CreateTimer(0, timer.fire_at, None, TimerOrigin(TimerOriginKind.CREATE_TIMER))

@@ -10,6 +10,7 @@ The rules are Trio's own:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from math import inf
 from types import GenericAlias
 from typing import Any, Generic, TypeVar
@@ -104,6 +105,14 @@ class _Sending(Generic[T]):
     def forget(self, task: Task) -> bool:
         self.end._channel.senders.pop(task, None)
         return True
+
+    def describe(self) -> str:
+        channel = self.end._channel
+        room = f"room for a value in a memory channel of {channel.most}" if channel.most else "a value to be received"
+        return f"{room} (receiving ends that are open: {channel.receiving_ends})"
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        return ()
 
 
 class MemorySendChannel(_End[T]):
@@ -207,6 +216,12 @@ class MemoryReceiveChannel(_End[T]):
     def forget(self, task: Task) -> bool:
         self._channel.receivers.pop(task, None)
         return True
+
+    def describe(self) -> str:
+        return f"a value from a memory channel (sending ends that are open: {self._channel.sending_ends})"
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        return ()
 
     def _receive(self) -> Any:
         channel = self._channel

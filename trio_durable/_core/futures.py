@@ -10,17 +10,19 @@ The rules:
 2. The exception is a call made while the caller's scope is cancelled: it takes no id.  It is asked for by the first
    await that is not cancelled, if there ever is one.
 3. A future is *idle* when the last wait for it was cancelled: nobody is interested.  Then an event wait no longer
-   takes events, a retry policy no longer tries, and a coroutine that was started for it is cancelled.  A late result
-   is kept without a sound.  Awaiting it again revives it, under its old id.  (A coroutine that nobody waits for yet is
-   cancelled with the scope it was started in, or, when that is left, with the one around it.)
+   takes events, a retry policy no longer tries, and a coroutine that was started for it is cancelled, unless whoever
+   was told of the cancellation awaits it again at once.  A late result is kept without a sound.  Awaiting it again
+   revives it, under its old id.  (A coroutine that nobody waits for yet is cancelled with the scope it was started in,
+   or, when that is left, with the one around it.)
 4. Awaiting is always a checkpoint, whether or not there is something to wait for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar, cast
 
+from trio_durable._core.actions import Action
 from trio_durable._core.tasks import Task, Waitable, checkpoint, checkpoint_if_cancelled
 
 __all__ = ["DurableFuture", "Work", "combine", "when_all", "when_any"]
@@ -40,6 +42,9 @@ class Work(Protocol):
     def resume(self) -> None:
         """Somebody is again."""
 
+    def tasks(self) -> Iterable[Task]:
+        """The tasks that do it."""
+
 
 class DurableFuture(Generic[T]):
     """The future outcome of something durable; `await` it (or `yield` it in a generator orchestrator).
@@ -49,7 +54,7 @@ class DurableFuture(Generic[T]):
 
     __slots__ = (
         "_begin", "_dependents", "_idle", "_label", "_members", "_outcome", "_serial", "_state",
-        "_waiters", "_work",
+        "_waiters", "_work", "action",
     )  # fmt: skip
 
     def __init__(self, label: str, serial: int) -> None:
@@ -65,6 +70,8 @@ class DurableFuture(Generic[T]):
         self._begin: Callable[[], None] | None = None
         self._work: Work | None = None
         self._idle = False
+        #: what was asked for last on its behalf
+        self.action: Action | None = None
 
     def __repr__(self) -> str:
         return f"<DurableFuture {self._label}: {('pending', 'complete', 'failed')[self._state]}>"
@@ -141,6 +148,11 @@ class DurableFuture(Generic[T]):
                 todo.extend(each for each in future._dependents or () if each._state == _PENDING)
         return False
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is interested any more (rule 3)."""
+        return self._idle
+
     def park(self, task: Task) -> None:
         """Wake `task` when the outcome is known."""
         self._waiters[task] = None
@@ -150,6 +162,19 @@ class DurableFuture(Generic[T]):
         self._waiters.pop(task, None)
         self._lose_interest()
         return True
+
+    def describe(self) -> str:
+        """What is waited for, in words."""
+        if self._members:
+            return f"{self._label} ({', '.join(each.describe() for each in self._members if not each.is_complete)})"
+        return self._label if self.action is None else f"{self._label} (#{self.action.id})"
+
+    def held_up_by(self, task: Task) -> Iterator[Task]:
+        """The tasks whose outcome it is, or is made of."""
+        if self._work is not None and self._state == _PENDING:
+            yield from self._work.tasks()
+        for member in self._members:
+            yield from member.held_up_by(task)
 
     def ask(self, begin: Callable[[], None], *, later: bool, work: Work | None = None) -> None:
         """Have `begin` ask for the action, now or, if `later`, at the first await.  work: what to pause when idle."""

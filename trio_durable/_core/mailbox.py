@@ -11,12 +11,13 @@ The rules:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from trio_durable._core.events import EventRaised
 from trio_durable._core.futures import DurableFuture
+from trio_durable._core.tasks import Task
 
 __all__ = ["CANCEL_EVENT", "EventWait", "Mailbox", "asks_to_stop", "reason_to_stop"]
 
@@ -95,3 +96,6 @@ class EventWait:
 
     def resume(self) -> None:
         self.mailbox.wait_or_take(self)
+
+    def tasks(self) -> Iterable[Task]:
+        return ()

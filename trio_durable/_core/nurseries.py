@@ -12,7 +12,7 @@ The rules are Trio's own:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn
@@ -50,6 +50,9 @@ class Nursery:
             parent._child_nurseries = [self]
         else:
             parent._child_nurseries.append(self)
+
+    def __repr__(self) -> str:
+        return f"<trio.Nursery of {self._parent_task!r} with {len(self._children)} children>"
 
     @property
     def child_tasks(self) -> frozenset[Task]:
@@ -106,6 +109,14 @@ class Nursery:
     def forget(self, task: Task) -> bool:
         return False
 
+    def describe(self) -> str:
+        if any(child.eventual_parent_nursery is not None for child in self._children):
+            return "a task to call task_status.started()"
+        return "the children of its nursery"
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        return list(self._children)
+
     def _raised(self, error: BaseException, reason: CancelReason) -> None:
         self._errors.append(error)
         self.cancel_scope._cancel(reason)
@@ -161,6 +172,9 @@ class NurseryManager:
 
     def __init__(self, strict_exception_groups: bool) -> None:
         self.strict_exception_groups = strict_exception_groups
+
+    def __repr__(self) -> str:
+        return "<trio.open_nursery()>"
 
     async def __aenter__(self) -> Nursery:
         self._scope = CancelScope()

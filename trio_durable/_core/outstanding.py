@@ -174,6 +174,11 @@ class Outstanding:
         for key in [key for key in self._open if key in self._early]:
             self._deliver_early(*key)
 
+    @property
+    def awaits_answers(self) -> bool:
+        """Whether anything that was asked for has no answer yet."""
+        return bool(self._open)
+
     # -- in words -------------------------------------------------------------------------------------------------
 
     def pending(self) -> Iterator[str]:

@@ -6,13 +6,13 @@ without releasing it is broken so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import inf
 from typing import Any
 
 from trio_durable._core.tasks import Task, current_scheduler, current_task, wait_on
 
-__all__ = ["ParkingLot", "Statistics", "add_parking_lot_breaker", "remove_parking_lot_breaker"]
+__all__ = ["ParkingLot", "Statistics", "add_parking_lot_breaker", "lot_for", "remove_parking_lot_breaker"]
 
 
 class Statistics:
@@ -33,9 +33,12 @@ class Statistics:
 class ParkingLot:
     """A queue of waiting tasks."""
 
-    __slots__ = ("__weakref__", "_parked", "broken_by")
+    __slots__ = ("__weakref__", "_holders", "_parked", "_what", "broken_by")
 
     def __init__(self) -> None:
+        #: what is waited for here, and what stands for those who have it, in words for people
+        self._what = "a ParkingLot to unpark it"
+        self._holders: Iterable[Any] = ()
         self._parked: dict[Task, None] = {}
         #: the tasks that broke this lot
         self.broken_by: list[Task] = []
@@ -121,6 +124,22 @@ class _Place:
     def forget(self, task: Task) -> bool:
         self.lot._parked.pop(task, None)
         return True
+
+    def describe(self) -> str:
+        return self.lot._what
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        # Whoever has a lock would break its lot by ending.
+        owners = [each for each in task._scheduler.tasks() if each._breaks and self.lot in each._breaks]
+        return owners + [each for each in self.lot._holders if isinstance(each, Task)]
+
+
+def lot_for(what: str, holders: Iterable[Any] = ()) -> ParkingLot:
+    """A lot whose waiters are told to wait for `what`, which `holders` have."""
+    lot = ParkingLot()
+    lot._what = what
+    lot._holders = holders
+    return lot
 
 
 def add_parking_lot_breaker(task: Task, lot: ParkingLot) -> None:

@@ -24,13 +24,14 @@ The rules:
    not covered by a timer of theirs get one each, in the order in which they were set (`deadlines.py`).
 7. **A graceful cancel** is an external event of the well-known name CANCEL_EVENT: it cancels the root scope, so that
    `finally` blocks and shielded clean-up run as the durable code they are.  Code that lets the cancellation through
-   ends the instance as CANCELED.
+   ends the instance as CANCELED.  One that came before the first turn finds the code before it begins, so that nothing
+   is asked for that nobody wants any more.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -55,6 +56,7 @@ from trio_durable._core.ledger import ANSWERS, CONFIRMS
 from trio_durable._core.mailbox import asks_to_stop, reason_to_stop
 from trio_durable._core.scheduler import Scheduler
 from trio_durable._core.signals import PLAIN, CancelReason, Vocabulary
+from trio_durable._core.waits import circle, only_sleeps, who_waits
 from trio_durable._errors import NonDeterminismError
 
 __all__ = ["OrchestratorMissing", "Outcome", "Replay"]
@@ -116,11 +118,9 @@ class Replay(Asking):
         """
         try:
             self._set_replaying(True)
-            for event in past:
-                self._feed(event)
+            self._feed_all(past)
             self._set_replaying(False)
-            for event in new:
-                self._feed(event)
+            self._feed_all(new)
         except NonDeterminismError as error:
             self.fail(error, action_id=-1)
         except RecursionError as error:
@@ -173,6 +173,25 @@ class Replay(Asking):
         return turn
 
     # -- events ---------------------------------------------------------------------------------------------------
+
+    def _feed_all(self, events: Iterable[Event]) -> None:
+        coming = iter(events)
+        for event in coming:
+            if self.started is None and isinstance(event, ExecutionStarted):
+                together = [event, *self._raised_before_the_start(coming)]
+            else:
+                together = [event]
+            for each in together:
+                self._feed(each)
+
+    def _raised_before_the_start(self, coming: Iterator[Event]) -> Iterator[Event]:
+        """The events that came with the start; what asks to stop is heeded before the code begins (rule 7)."""
+        for event in coming:
+            yield event
+            if not isinstance(event, EventRaised):
+                return
+            if asks_to_stop(event):
+                self._cancel(event)
 
     def _feed(self, event: Event) -> None:
         self.events_seen += 1
@@ -270,9 +289,12 @@ class Replay(Asking):
 
     def _on_event_raised(self, event: EventRaised) -> None:
         if asks_to_stop(event):
-            self.scheduler.root._cancel(CancelReason("explicit", None, reason_to_stop(event)))
+            self._cancel(event)
         else:
             self._mailbox.deliver(event)
+
+    def _cancel(self, event: EventRaised) -> None:
+        self.scheduler.root._cancel(CancelReason("explicit", None, reason_to_stop(event)))
 
     # -- completion -----------------------------------------------------------------------------------------------
 
@@ -313,6 +335,30 @@ class Replay(Asking):
             return error.split(cancelled)[1] is None
         return isinstance(error, cancelled)
 
+    # -- for people ---------------------------------------------------------------------------------------------------
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether no answer and no event can make a task go on: cancelling or terminating is all that is left."""
+        return (
+            self._outstanding.completion is None
+            and self.scheduler.live > 0
+            and not (self.is_suspended or self._outstanding.awaits_answers or self._mailbox.awaited())
+        )
+
+    @property
+    def only_sleeps(self) -> bool:
+        """Whether a task waits for nothing but its cancellation, so that whoever cancels it is waited for."""
+        return only_sleeps(self.scheduler)
+
+    def who_waits(self) -> str:
+        """Who waits for what, where in the code, and who holds whom up; a line each."""
+        lines = list(who_waits(self.scheduler))
+        each_other = circle(self.scheduler)
+        if each_other is not None:
+            lines.append(f"in a circle: {each_other}")
+        return "\n".join(lines)
+
     def debug_info(self) -> dict[str, Any]:
         """What is asked for and not answered, and what waits, in words."""
         return {
@@ -321,6 +367,7 @@ class Replay(Asking):
             "not_answered": list(self._outstanding.not_answered()),
             "waits_for_events": self._mailbox.awaited(),
             "unread_events": [event.name for event in self._mailbox.unread],
+            "tasks": list(who_waits(self.scheduler)),
             "patches": list(self.patches.applied),
         }
 

@@ -25,6 +25,9 @@ class RunVarToken(Generic[T]):
         #: whether it was used
         self.redeemed = False
 
+    def __repr__(self) -> str:
+        return f"<RunVarToken of {self._var!r}{', used' if self.redeemed else ''}>"
+
 
 class RunVar(Generic[T]):
     """A variable that all tasks of an instance share, and no two instances do."""

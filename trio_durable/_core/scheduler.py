@@ -6,7 +6,7 @@ The rules, which every action id depends on:
 2. `run` returns when no task is ready.  Nobody but an event makes a waiting task ready, so between two events the
    scheduler does nothing.
 3. Tasks run in batches, as in Trio: what becomes ready during a batch belongs to the next.  Deadlines that were past
-   when they were set expire between batches.
+   when they were set expire between batches, and what was put off is done after the next.
 4. Nothing is ordered by address or by hash: queues are deques, collections are insertion-ordered dicts.
 5. Disposing ends every task here, under this scheduler, so that garbage collection never runs a `finally` block of one
    instance inside another.  Async generators are kept until then for the same reason: when one is collected is not
@@ -29,12 +29,12 @@ from trio_durable._core.deadlines import Deadlines
 from trio_durable._core.nurseries import Nursery
 from trio_durable._core.scope_tree import Scope
 from trio_durable._core.signals import PLAIN, CancelReason, Vocabulary
-from trio_durable._core.tasks import Task, Waitable, checkpoint, running
+from trio_durable._core.tasks import Task, Waitable, await_frames, checkpoint, running
 
 __all__ = ["Scheduler", "Task", "Waitable", "checkpoint"]
 
-#: How often a task may await again while it is being disposed of before it is given up (a `while True: await` in a
-#: `finally` block would otherwise hold the worker for ever).
+#: How often a task may await again at one and the same place while it is being disposed of, before it is given up (a
+#: `while True: await` in a `finally` block would otherwise hold the worker for ever).
 DISPOSE_LIMIT = 100
 
 _SECOND = 1_000_000_000
@@ -61,8 +61,8 @@ class Scheduler:
     """
 
     __slots__ = (
-        "_count", "_current", "_generators", "_live", "_many_generators", "_ready", "crash", "deadlines", "now",
-        "root", "root_task", "serial", "variables", "words",
+        "_count", "_current", "_generators", "_live", "_many_generators", "_put_off", "_ready", "crash", "deadlines",
+        "now", "root", "root_task", "serial", "variables", "words",
     )  # fmt: skip
 
     def __init__(self, words: Vocabulary = PLAIN, crash: Callable[[BaseException], None] = _raise) -> None:
@@ -77,6 +77,7 @@ class Scheduler:
         #: values of `RunVar`s
         self.variables: dict[Any, Any] = {}
         self._ready: deque[Task] = deque()
+        self._put_off: list[Callable[[], None]] = []
         self._live: dict[Task, None] = {}
         self._generators: list[AsyncGenerator[Any, Any]] = []
         self._many_generators = 64
@@ -92,6 +93,10 @@ class Scheduler:
     def live(self) -> int:
         """How many tasks have not ended."""
         return len(self._live)
+
+    def tasks(self) -> list[Task]:
+        """Those that have not ended, in the order in which they were started."""
+        return list(self._live)
 
     def time(self) -> float:
         """The orchestration's clock, in seconds."""
@@ -150,14 +155,14 @@ class Scheduler:
     # -- running --------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Run every ready task until none is ready.
+        """Run every ready task until none is ready and nothing is put off.
 
         KeyboardInterrupt is the host's and passes through; whatever else a task raises is given to its `on_exit`, or
         to its nursery.
         """
         ready = self._ready
         deadlines = self.deadlines
-        if not ready and not deadlines._due:
+        if not ready and not deadlines._due and not self._put_off:
             return
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(self._keep_generator, None)
@@ -165,13 +170,22 @@ class Scheduler:
             while True:
                 if deadlines._due:
                     deadlines.expire_due()
-                if not ready:
+                put_off = self._put_off
+                if put_off:
+                    self._put_off = []
+                elif not ready:
                     return
                 for _ in range(len(ready)):
                     self._step(ready.popleft())
+                for call in put_off:
+                    call()
         finally:
             self._current = None
             sys.set_asyncgen_hooks(*hooks)
+
+    def put_off(self, call: Callable[[], None]) -> None:
+        """Call `call` when the tasks that are ready now have run."""
+        self._put_off.append(call)
 
     def _step(self, task: Task) -> None:
         self._current = task
@@ -245,7 +259,8 @@ class Scheduler:
     def dispose(self) -> None:
         """End every task, youngest first, by raising Evicted where it waits; what it raises then is dropped.
 
-        A `finally` block may await again: the task is thrown into until it ends, at most DISPOSE_LIMIT times.
+        A `finally` block may await again: the task is thrown into until it ends, at one place at most DISPOSE_LIMIT
+        times.
         """
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(self._keep_generator, None)
@@ -268,12 +283,15 @@ class Scheduler:
             self._current = None
             sys.set_asyncgen_hooks(*hooks)
             self._ready.clear()
+            self._put_off.clear()
 
     def _exhaust(self, context: Context, coro: Any, *first: Any) -> None:
         try:
             if first:
                 context.run(*first)
-            for _ in range(DISPOSE_LIMIT):
+            places: dict[object, int] = {}
+            while places.setdefault(place := _place(coro), 0) < DISPOSE_LIMIT:
+                places[place] += 1
                 context.run(coro.throw, Evicted())
         except KeyboardInterrupt:
             raise
@@ -286,3 +304,8 @@ class Scheduler:
             self._generators = [each for each in self._generators if each.ag_frame is not None]  # type: ignore[attr-defined]
             self._many_generators = 2 * len(self._generators) + 64
         self._generators.append(generator)
+
+
+def _place(coro: Any) -> object:
+    """Where `coro` stands, as something that is the same when a loop comes round, and another in each recursion."""
+    return tuple((id(frame.f_code), frame.f_lasti) for frame, _ in await_frames(coro))

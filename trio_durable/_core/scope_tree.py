@@ -102,8 +102,12 @@ class Scope(Deadline):
         """Give what may outlive this scope to the one around it."""
         if self._parent is not None:
             for scope in [each for each in self._children if each._outlives]:
+                scope._decide()
                 scope._called = scope._called or scope._cancelled
                 scope._attach(self._parent)
+
+    def _decide(self) -> None:
+        """Whether the cancellation around it is for it, too, if that is still open."""
 
     def _abandon(self) -> None:
         self._abandoned = True

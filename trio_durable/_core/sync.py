@@ -8,13 +8,14 @@ The rules are Trio's own; waiters are served first in, first out, and everything
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 from typing import Any
 
 from trio_durable._core.parking import (
-    ParkingLot,
     Statistics,
     add_parking_lot_breaker,
+    lot_for,
     remove_parking_lot_breaker,
 )
 from trio_durable._core.scopes import CancelScope
@@ -77,6 +78,12 @@ class Event:
         self._waiting.pop(task, None)
         return True
 
+    def describe(self) -> str:
+        return "an Event to be set"
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        return ()
+
 
 class _Acquirable:
     """`async with` acquires and releases."""
@@ -111,7 +118,7 @@ class Semaphore(_Acquirable):
                 raise TypeError("max_value must be None or an int")
             if max_value < initial_value:
                 raise ValueError("max_values must be >= initial_value")
-        self._lot = ParkingLot()
+        self._lot = lot_for("a Semaphore to be released")
         self._value = initial_value
         self._max_value = max_value
 
@@ -168,7 +175,7 @@ class Lock(_Acquirable):
     __slots__ = ("__weakref__", "_lot", "_owner")
 
     def __init__(self) -> None:
-        self._lot = ParkingLot()
+        self._lot = lot_for("a Lock")
         self._owner: Task | None = None
 
     def __repr__(self) -> str:
@@ -234,8 +241,8 @@ class CapacityLimiter(_Acquirable):
     __slots__ = ("__weakref__", "_borrowers", "_lot", "_pending", "_total")
 
     def __init__(self, total_tokens: int | float) -> None:
-        self._lot = ParkingLot()
         self._borrowers: dict[Any, None] = {}
+        self._lot = lot_for("a token of a CapacityLimiter", self._borrowers)
         self._pending: dict[Task, Any] = {}
         self._total: int | float = 0
         self.total_tokens = total_tokens
@@ -339,7 +346,10 @@ class Condition(_Acquirable):
         if type(lock) is not Lock:
             raise TypeError("lock must be a trio.Lock")
         self._lock = lock
-        self._lot = ParkingLot()
+        self._lot = lot_for("a Condition to be notified")
+
+    def __repr__(self) -> str:
+        return f"<trio.Condition of {self._lock!r} with {len(self._lot)} waiting>"
 
     def locked(self) -> bool:
         """Whether a task holds the lock."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -34,6 +34,7 @@ __all__ = [
     "SCHEDULE_POINT",
     "Task",
     "Waitable",
+    "await_frames",
     "cancel_shielded_checkpoint",
     "checkpoint",
     "checkpoint_if_cancelled",
@@ -56,6 +57,12 @@ class Waitable(Protocol):
 
     def forget(self, task: Task) -> bool:
         """`task` is to be interrupted: whether its wait is withdrawn.  If not, it is woken in its own time."""
+
+    def describe(self) -> str:
+        """What is waited for, as it goes on after "waits for"; for people who ask why nothing happens."""
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        """The tasks that have to do something first, where that is known."""
 
 
 class Task:
@@ -131,16 +138,7 @@ class Task:
 
     def iter_await_frames(self) -> Iterator[tuple[types.FrameType, int]]:
         """Where it stands: each frame from its coroutine inwards to where it waits, with the line."""
-        inner: Any = self.coro
-        while inner is not None:
-            for prefix in ("cr", "gi"):
-                frame = getattr(inner, f"{prefix}_frame", None)
-                if frame is not None:
-                    yield frame, frame.f_lineno
-                    inner = getattr(inner, f"{prefix}_yieldfrom" if prefix == "gi" else f"{prefix}_await")
-                    break
-            else:
-                return  # the wait itself, or what C code waits for
+        return await_frames(self.coro)
 
     @property
     def is_waiting(self) -> bool:
@@ -209,6 +207,20 @@ class Task:
         return self._scheduler.words.cancelled(reason or CancelReason("unknown", reason="misnesting"))
 
 
+def await_frames(coro: Any) -> Iterator[tuple[types.FrameType, int]]:
+    """Each frame from `coro` inwards to where it waits, with the line."""
+    inner = coro
+    while inner is not None:
+        for prefix in ("cr", "gi"):
+            frame = getattr(inner, f"{prefix}_frame", None)
+            if frame is not None:
+                yield frame, frame.f_lineno
+                inner = getattr(inner, f"{prefix}_yieldfrom" if prefix == "gi" else f"{prefix}_await")
+                break
+        else:
+            return  # the wait itself, or what C code waits for
+
+
 # -- the doorway ------------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +241,12 @@ class _SchedulePoint:
     def forget(self, task: Task) -> bool:
         return False
 
+    def describe(self) -> str:
+        return "its turn"
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        return ()
+
 
 class _CancelPoint:
     """Nothing to wait for but a cancellation."""
@@ -240,6 +258,12 @@ class _CancelPoint:
 
     def forget(self, task: Task) -> bool:
         return True
+
+    def describe(self) -> str:
+        return "a cancellation"
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        return ()
 
 
 SCHEDULE_POINT = _SchedulePoint()

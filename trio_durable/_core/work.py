@@ -5,7 +5,7 @@ Each is paused when nobody is interested in its future any more (rule 3 of futur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trio_durable._core.actions import Action
@@ -24,7 +24,7 @@ from trio_durable._core.retry import RetryPolicy
 from trio_durable._core.scope_tree import Scope
 from trio_durable._core.scopes import CancelScope
 from trio_durable._core.signals import CancelReason
-from trio_durable._core.tasks import Waitable
+from trio_durable._core.tasks import Task, Waitable
 from trio_durable._errors import TaskFailedError
 
 if TYPE_CHECKING:
@@ -40,18 +40,25 @@ class SpawnedTask(Scope):
 
     It lies in the scope in which it was started, with the shields and deadlines that stand there; but what is cancelled
     around it reaches it only if nobody waits for its future any more: a wait that is not cancelled may be elsewhere.
+    Whether somebody does is looked at when those whose waits were cancelled have been told, or have left the scope: who
+    tidies up may go on to wait behind a shield.
     """
 
-    __slots__ = ("_future",)
+    __slots__ = ("_future", "_looking", "_task")
 
     _outlives = True
     _future: DurableFuture[Any]
+    _task: Task | None
+    #: whether it is about to be looked at
+    _looking: bool
 
     @classmethod
     def of(cls, future: DurableFuture[Any], parent: Scope) -> SpawnedTask:
         """The scope, within `parent`, of the task that gives `future` its outcome."""
         scope = cls.root(parent._scheduler)
         scope._future = future
+        scope._task = None
+        scope._looking = False
         if parent._cancelled:
             scope._cancel(CancelReason("explicit", None, "the task was started in a cancelled scope"))
         scope._attach(parent)
@@ -59,13 +66,34 @@ class SpawnedTask(Scope):
         return scope
 
     def _sees_parent(self) -> bool:
-        return super()._sees_parent() and (self._cancelled or not self._future.is_awaited)
+        if not super()._sees_parent():
+            return False
+        if not self._cancelled:
+            self._look()
+        return self._cancelled
 
     def pause(self) -> None:
-        self._cancel(CancelReason("explicit", None, "the wait for this task was cancelled"))
+        self._look()
+
+    def _look(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self._scheduler.put_off(self._decide)
+
+    def _decide(self) -> None:
+        looking, self._looking = self._looking, False
+        if looking and self._active and not self._future.is_awaited:
+            if super()._sees_parent():
+                assert self._parent is not None
+                self._cancel(self._parent._reason)
+            elif self._future.is_idle:
+                self._cancel(CancelReason("explicit", None, "the wait for this task was cancelled"))
 
     def resume(self) -> None:
         pass
+
+    def tasks(self) -> Iterable[Task]:
+        return () if self._task is None else (self._task,)
 
 
 class ShieldedFuture(DurableFuture[T]):
@@ -136,11 +164,15 @@ class Attempts:
         if held is not None:
             held()
 
+    def tasks(self) -> Iterable[Task]:
+        return ()
+
     def _try(self) -> None:
         self._attempt += 1
         if self._attempt == 1:
             self._first = self._asking.now
-        self._asking.ask(self._ask(), self._deliver)
+        action = self._future.action = self._ask()
+        self._asking.ask(action, self._deliver)
 
     def _deliver(self, event: Event) -> None:
         if isinstance(event, TaskCompleted | ChildCompleted):

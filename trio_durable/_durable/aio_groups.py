@@ -31,6 +31,10 @@ class TaskGroup:
         self._waiting: Task | None = None
         self._must_stay = False
 
+    def __repr__(self) -> str:
+        state = "cancelling" if self._aborting else "entered" if self._entered else "created"
+        return f"<TaskGroup tasks={len(self._tasks)} errors={len(self._errors)} {state}>"
+
     async def __aenter__(self) -> TaskGroup:
         if self._entered:
             raise RuntimeError("TaskGroup has already been entered")
@@ -110,6 +114,12 @@ class TaskGroup:
         self._waiting = None
         return True
 
+    def describe(self) -> str:
+        return "the tasks of its TaskGroup"
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        return [each._task for each in self._tasks if each._task is not None]
+
     def _abort(self) -> None:
         self._aborting = True
         for task in list(self._tasks):
@@ -146,6 +156,10 @@ class Timeout(Deadline):
         self._scheduler: Any = None
         self._task: AioTask | None = None
         self._cancelling = 0
+
+    def __repr__(self) -> str:
+        when = f" when={self._when}" if self._state == "active" and self._when is not None else ""
+        return f"<Timeout [{self._state}]{when}>"
 
     def when(self) -> float | None:
         """The deadline, on the clock of `asyncio.get_running_loop().time()`; None if there is none."""
@@ -248,6 +262,7 @@ async def wait(
     missing = len(futures)
     # One future for the whole wait: who is woken by each that is done could no longer be cancelled by the last of them.
     enough = AioFuture()
+    enough._waits_for = list(futures.values())
 
     def one_done(future: AioFuture) -> None:
         nonlocal missing
@@ -302,6 +317,9 @@ class as_completed:
         self._left = len(self._given)
         for future in self._given:
             future._observe(self._ended)
+
+    def __repr__(self) -> str:
+        return f"<as_completed: {self._left} left>"
 
     def _ended(self, future: AioFuture) -> None:
         self._finished.append(future)

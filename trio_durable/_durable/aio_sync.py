@@ -9,8 +9,14 @@ from heapq import heappop, heappush
 from typing import Any, Generic, TypeVar
 
 from trio_durable._core import sync
-from trio_durable._core.parking import ParkingLot
-from trio_durable._core.tasks import cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled
+from trio_durable._core.parking import ParkingLot, lot_for
+from trio_durable._core.tasks import (
+    Task,
+    cancel_shielded_checkpoint,
+    checkpoint,
+    checkpoint_if_cancelled,
+    current_task,
+)
 
 __all__ = [
     "Barrier", "BoundedSemaphore", "Condition", "Event", "LifoQueue", "Lock", "PriorityQueue", "Queue",
@@ -46,6 +52,11 @@ class Event(sync.Event):
         return True
 
 
+def _shown(thing: object, state: str, lot: ParkingLot) -> str:
+    """A repr like asyncio's, but without an address."""
+    return f"<asyncio.{type(thing).__name__} [{state}{f', waiters:{len(lot)}' if lot else ''}]>"
+
+
 class _Acquirable:
     async def acquire(self) -> bool:
         raise NotImplementedError
@@ -64,8 +75,13 @@ class Lock(_Acquirable):
     """Held by one at a time; handed over in the order of asking; any task may release it."""
 
     def __init__(self) -> None:
-        self._lot = ParkingLot()
+        #: who took it last, for people who ask why nothing happens: any task may release it
+        self._holders: list[Task] = []
+        self._lot = lot_for("a Lock", self._holders)
         self._locked = False
+
+    def __repr__(self) -> str:
+        return _shown(self, "locked" if self._locked else "unlocked", self._lot)
 
     def locked(self) -> bool:
         """Whether it is held."""
@@ -78,6 +94,7 @@ class Lock(_Acquirable):
         else:
             self._locked = True
             await self._checkpoint()
+        self._holders[:] = [current_task()]
         return True
 
     async def _checkpoint(self) -> None:
@@ -91,8 +108,9 @@ class Lock(_Acquirable):
         """Hand it to the first who waits.  Raises RuntimeError if it is not held."""
         if not self._locked:
             raise RuntimeError("Lock is not acquired.")
+        self._holders.clear()
         if self._lot:
-            self._lot.unpark()
+            self._holders += self._lot.unpark()
         else:
             self._locked = False
 
@@ -103,8 +121,11 @@ class Semaphore(_Acquirable):
     def __init__(self, value: int = 1) -> None:
         if value < 0:
             raise ValueError("Semaphore initial value must be >= 0")
-        self._lot = ParkingLot()
+        self._lot = lot_for("a Semaphore to be released")
         self._value = value
+
+    def __repr__(self) -> str:
+        return _shown(self, f"unlocked, value:{self._value}" if self._value else "locked", self._lot)
 
     def locked(self) -> bool:
         """Whether acquiring it would wait."""
@@ -150,9 +171,12 @@ class Condition(_Acquirable):
 
     def __init__(self, lock: Lock | None = None) -> None:
         self._lock = lock if lock is not None else Lock()
-        self._lot = ParkingLot()
+        self._lot = lot_for("a Condition to be notified")
         self.locked = self._lock.locked
         self.release = self._lock.release  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        return _shown(self, "locked" if self.locked() else "unlocked", self._lot)
 
     async def acquire(self) -> bool:
         """Take the lock, waiting for it if need be; True."""
@@ -205,6 +229,10 @@ class Barrier:
         self._parties = parties
         self._round = _Round()
         self._broken = False
+
+    def __repr__(self) -> str:
+        state = "broken" if self._broken else f"waiters:{self.n_waiting}/{self._parties}"
+        return f"<asyncio.Barrier [{state}]>"
 
     @property
     def parties(self) -> int:
@@ -275,7 +303,7 @@ class _Round:
     __slots__ = ("arrived", "broken", "lot")
 
     def __init__(self) -> None:
-        self.lot = ParkingLot()
+        self.lot = lot_for("the others at a Barrier")
         self.arrived = 0
         self.broken = False
 
@@ -285,13 +313,16 @@ class Queue(Generic[T]):
 
     def __init__(self, maxsize: int = 0) -> None:
         self._maxsize = maxsize
-        self._getters = ParkingLot()
-        self._putters = ParkingLot()
+        self._getters = lot_for("an item from a Queue")
+        self._putters = lot_for("room in a Queue")
         self._unfinished = 0
         self._is_shut_down = False
         self._all_done = Event()
         self._all_done.set()
         self._init()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} maxsize={self._maxsize} with {self.qsize()} items>"
 
     def _init(self) -> None:
         self._items: Any = deque()

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ from trio_durable._core.scope_tree import Scope
 from trio_durable._core.signals import CancelReason
 from trio_durable._core.tasks import Task, Waitable, checkpoint, current_scheduler, current_task
 
-__all__ = ["AioFuture", "AioTask", "ensure", "gather", "running_task", "shield", "start"]
+__all__ = ["AioFuture", "AioTask", "all_tasks", "ensure", "gather", "running_task", "shield", "start"]
 
 T = TypeVar("T")
 
@@ -42,6 +42,8 @@ class AioFuture:
         scheduler.serial += 1
         self._serial = scheduler.serial
         self._done = False
+        #: what it depends on, if that is known
+        self._waits_for: Sequence[AioFuture] = ()
         self._result: Any = None
         self._exception: BaseException | None = None
         #: the kernel's own, called at once
@@ -156,6 +158,19 @@ class AioFuture:
         self._waiters.pop(task, None)
         return True
 
+    def describe(self) -> str:
+        """What is waited for, in words."""
+        if not self._waits_for:
+            return "a Future to be settled"
+        return f"tasks and futures, of which these are not done: {', '.join(map(repr, self._open()))}"
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        """The tasks whose outcome it is, or depends on."""
+        return [held for each in self._open() for held in each.held_up_by(task)]
+
+    def _open(self) -> list[AioFuture]:
+        return [each for each in self._waits_for if not each._done]
+
     def _settle(self, result: Any, error: BaseException | None) -> None:
         if self._done:
             return
@@ -227,6 +242,14 @@ class AioTask(AioFuture):
         if self._task is not None:
             self._task.name = str(value)
 
+    def describe(self) -> str:
+        """What is waited for, in words."""
+        return f"the task {self.get_name()!r} to end"
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        """Itself."""
+        return () if self._task is None else (self._task,)
+
     def get_coro(self) -> Any:
         """The coroutine that it runs."""
         return self._task.coro if self._task is not None else None
@@ -238,9 +261,13 @@ class AioTask(AioFuture):
         self._requests += 1
         task = self._task
         assert task is not None
+        if task._queued and isinstance(task._error, asyncio.CancelledError):
+            return True  # one is on its way, and asyncio tells it once
         waiting_on = task._waiting_on
         if isinstance(waiting_on, AioFuture) and waiting_on.cancel(msg):
-            return True  # it hears of it when what it waits for has ended
+            if task._queued:
+                task._error = waiting_on._exception
+            return True  # or it hears of it when what it waits for has ended
         task.interrupt_once(_cancelled_error(msg))
         return True
 
@@ -261,6 +288,13 @@ def running_task() -> AioTask:
     """The task that is running, under asyncio's names."""
     task = current_task()
     return task.aio if task.aio is not None else AioTask(task)
+
+
+def all_tasks(loop: object = None) -> set[AioTask]:
+    """The tasks that have not ended, those of Trio's nurseries among them; in strict mode a set has an order."""
+    callback = _Callback._run.__code__
+    tasks = (task for task in current_scheduler().tasks() if getattr(task.coro, "cr_code", None) is not callback)
+    return {task.aio if task.aio is not None else AioTask(task) for task in tasks}
 
 
 def start(
@@ -324,7 +358,7 @@ class _Gathered(AioFuture):
 
     def __init__(self, members: list[AioFuture], return_exceptions: bool) -> None:
         super().__init__()
-        self._members = members
+        self._members = self._waits_for = members
         self._return_exceptions = return_exceptions
         self._missing = len(members)
         self._cancel_requested: BaseException | None = None
@@ -386,6 +420,7 @@ def shield(awaitable: Awaitable[Any]) -> AioFuture:
     """The result of `awaitable`, which goes on when the wait for it is cancelled by `Task.cancel`."""
     inner = ensure(awaitable)
     outer = AioFuture()
+    outer._waits_for = [inner]
     inner._observe(lambda member: outer._settle(member._result, member._exception))
     return outer
 
@@ -393,7 +428,8 @@ def shield(awaitable: Awaitable[Any]) -> AioFuture:
 def first_done(futures: Iterable[AioFuture]) -> AioFuture:
     """A future that is done as soon as one of `futures` is."""
     made = AioFuture()
-    for future in futures:
+    made._waits_for = list(futures)
+    for future in made._waits_for:
         future._observe(lambda done: made._settle(done, None))
     return made
 

@@ -27,6 +27,9 @@ class TaskGroup:
     def __init__(self) -> None:
         self._manager = nurseries.NurseryManager(True)
 
+    def __repr__(self) -> str:
+        return "<anyio.TaskGroup>"
+
     async def __aenter__(self) -> TaskGroup:
         self._nursery = await self._manager.__aenter__()
         self.cancel_scope = self._nursery.cancel_scope

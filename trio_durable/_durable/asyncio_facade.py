@@ -39,6 +39,9 @@ def current_task(loop: object = None) -> aio_tasks.AioTask:
 class _Loop:
     """What is left of the event loop: its clock, and futures."""
 
+    def __repr__(self) -> str:
+        return "<the event loop of an orchestration>"
+
     def time(self) -> float:
         """The orchestration's clock, in seconds."""
         return timeouts.current_time()
@@ -83,6 +86,7 @@ DURABLE: dict[str, Any] = {
     "Task": aio_tasks.AioTask,
     "TaskGroup": aio_groups.TaskGroup,
     "Timeout": aio_groups.Timeout,
+    "all_tasks": aio_tasks.all_tasks,
     "as_completed": aio_groups.as_completed,
     "current_task": current_task,
     "gather": aio_tasks.gather,

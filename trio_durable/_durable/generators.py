@@ -10,13 +10,13 @@ from trio_durable._core.futures import DurableFuture
 __all__ = ["drive_generator"]
 
 
-async def drive_generator(generator: Generator[Any, Any, Any]) -> Any:
+async def drive_generator(driven_generator: Generator[Any, Any, Any]) -> Any:
     """Run a generator orchestrator: what it yields is awaited and the outcome given back to it."""
     try:
-        wanted = generator.send(None)
+        wanted = driven_generator.send(None)
         while True:
             if not isinstance(wanted, DurableFuture):
-                wanted = generator.throw(
+                wanted = driven_generator.throw(
                     TypeError(
                         f"a generator orchestrator may yield what its context returns, not a {type(wanted).__name__}; "
                         "did you mean `yield ctx.call_activity(...)`, or `return`?"
@@ -26,8 +26,8 @@ async def drive_generator(generator: Generator[Any, Any, Any]) -> Any:
             try:
                 value = await wanted
             except BaseException as error:
-                wanted = generator.throw(error)
+                wanted = driven_generator.throw(error)
             else:
-                wanted = generator.send(value)
+                wanted = driven_generator.send(value)
     except StopIteration as stop:
         return stop.value

@@ -12,7 +12,7 @@ Nothing here belongs to a run: every function finds its scheduler by `current_ta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +102,12 @@ class _Trap:
             task._scheduler.crash(raised)
             return False
         return answer is Abort.SUCCEEDED
+
+    def describe(self) -> str:
+        return "somebody to reschedule it (wait_task_rescheduled)"
+
+    def held_up_by(self, task: Task) -> Iterable[Task]:
+        return ()
 
 
 async def wait_task_rescheduled(abort_func: Callable[[Callable[[], Any]], Any]) -> Any:

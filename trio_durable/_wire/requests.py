@@ -56,7 +56,10 @@ class Turn:
 
 @dataclass(slots=True)
 class TurnResult:
-    """What a turn asks for.  custom_status None clears it; version None and no patches leave the version out."""
+    """What a turn asks for.  custom_status None clears it; version None and no patches leave the version out.
+
+    deadlock: for the worker's log, who waits for what if nothing can make the instance go on; it is not sent.
+    """
 
     instance_id: str
     actions: Sequence[Action]
@@ -64,6 +67,7 @@ class TurnResult:
     completion_token: str = ""
     version: str | None = None
     patches: tuple[str, ...] = ()
+    deadlock: str = field(default="", compare=False)
 
 
 @dataclass(slots=True)

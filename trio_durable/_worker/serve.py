@@ -419,6 +419,13 @@ class _Session:
 
 
 def _log_failure(result: TurnResult) -> None:
+    if result.deadlock:
+        logger.warning(
+            "orchestration instance %r can only be cancelled or terminated now: nothing that it asked for is "
+            "outstanding, it waits for no event, and no task can go on.\n%s",
+            result.instance_id,
+            result.deadlock,
+        )
     for action in result.actions:
         if isinstance(action, CompleteOrchestration) and action.failure is not None:
             cancelled = action.status is Status.CANCELED

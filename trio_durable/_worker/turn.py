@@ -90,7 +90,13 @@ class TurnRunner:
             completion_token=completion_token,
             version=outcome.version,
             patches=tuple(outcome.patches),
+            deadlock=instance.deadlock(),
         )
+
+    def who_waits(self, instance_id: str) -> str:
+        """Who waits for what in an instance that is kept in memory; nothing for others."""
+        instance = self._kept.get(instance_id)
+        return "" if instance is None else instance.who_waits()
 
     def close(self) -> None:
         """Dispose of every instance in memory."""
@@ -169,7 +175,7 @@ class TurnRunner:
 class _Instance:
     """One instance in memory: its replay, its sandbox run, and how much of its history it has seen."""
 
-    __slots__ = ("_context", "_last", "_replay", "_run", "_seen")
+    __slots__ = ("_context", "_last", "_replay", "_run", "_seen", "_stuck")
 
     def __init__(self, runner: TurnRunner, turn: Turn) -> None:
         def start(started: ExecutionStarted, replay: Replay) -> Coroutine[Any, Any, str | None]:
@@ -186,6 +192,7 @@ class _Instance:
         self._context = Context()
         self._seen = 0
         self._last: Sequence[Event] = []
+        self._stuck = False
 
     def _set_replaying(self, replaying: bool) -> None:
         self._run.replaying = replaying
@@ -211,6 +218,14 @@ class _Instance:
         if outcome.version is not None or outcome.patches:
             self._last = _as_recorded(self._last, outcome)
         return outcome
+
+    def who_waits(self) -> str:
+        return self._context.run(self._replay.who_waits)
+
+    def deadlock(self) -> str:
+        """Who waits for what, when the instance has just come to where nothing can make it go on."""
+        before, self._stuck = self._stuck, self._replay.is_stuck
+        return self.who_waits() if self._stuck and not before and not self._replay.only_sleeps else ""
 
     def close(self) -> None:
         """Dispose of the instance's tasks inside its sandbox; what they do in their last moments goes nowhere."""

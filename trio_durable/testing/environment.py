@@ -294,6 +294,8 @@ class TestEnvironment:
                 for task in self._pair.tasks
                 if task.instance_id == instance_id
             ]
+            waits = self._pair.who_waits(instance_id)
+            lines += [f"    {line}" for line in waits.splitlines()]
         return "\n".join(lines) or "  there is no instance that has not ended"
 
 

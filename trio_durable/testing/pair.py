@@ -325,6 +325,19 @@ class Pair:
                     names[timer.origin.value] = None
         return list(names)
 
+    def who_waits(self, instance_id: str) -> str:
+        """Which tasks of the instance wait for what, and where in the code; a line or two each."""
+        runner = self._runner
+        if not runner.who_waits(instance_id):  # its worker has crashed since
+            runner = runner_of(self.worker, keep=1)
+            life = self.life(instance_id)
+            with _time_limit(instance_id):
+                runner.run(self._turn_of(life, life.history, []))
+        words = runner.who_waits(instance_id)
+        if runner is not self._runner:
+            runner.close()
+        return words
+
     def fire(self, instance_id: str, timer: ev.TimerCreated) -> None:
         """`timer` goes off; the clock moves to its time if that is not past."""
         self.now = max(self.now, timer.fire_at)
