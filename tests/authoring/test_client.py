@@ -171,6 +171,29 @@ async def test_a_start_in_the_future(road):
     assert state.last_updated_at >= begin
 
 
+async def begins_later(ctx, seconds: float):
+    ctx.set_custom_status("not yet")
+    await ctx.sleep(seconds)
+
+
+def begins_later_generator(ctx, seconds: float):
+    ctx.set_custom_status("not yet")
+    yield ctx.sleep(seconds)
+
+
+@pytest.mark.parametrize("flow", [begins_later, begins_later_generator])
+@pytest.mark.parametrize(("end", "status"), [("terminate", "TERMINATED"), ("cancel", "CANCELED")])
+async def test_what_waits_by_itself_before_it_begins_may_be_called_off_on_every_sidecar(road, flow, end, status):
+    await road.open([flow])
+    instance_id = await road.client.schedule_new_orchestration(flow, input=86400, instance_id=road.new_id())
+    with trio.fail_after(PATIENCE):
+        while (await road.client.get_orchestration_state(instance_id)).get_custom_status() != "not yet":
+            await trio.sleep(0.01)
+    await getattr(road.client, f"{end}_orchestration")(instance_id)
+    state = await road.client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
+    assert state.runtime_status.name == status
+
+
 async def test_a_long_poll_ends_with_its_scope(road):
     await road.open(*EVERYTHING)
     instance_id = await road.client.schedule_new_orchestration(waits, instance_id=road.new_id())

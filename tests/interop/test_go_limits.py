@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import trio
 
@@ -89,6 +91,21 @@ async def test_nothing_is_run_again_from_an_event(stage):
     client, _ = stage
     with pytest.raises(SidecarError, match="UNIMPLEMENTED"):
         await client.rerun_orchestration_from_event("any", 1)
+
+
+async def test_what_is_told_something_before_its_start_never_begins(stage):
+    """Nothing that a client can do brings it back; `test_client.py` has what to write instead."""
+    client, work = stage
+    await work(waits, "1")
+    instance_id = await client.schedule_new_orchestration("waits", start_at=timedelta(days=1))
+    await client.raise_orchestration_event(instance_id, "go")
+    with trio.fail_after(PATIENCE):
+        while not (history := await client.get_orchestration_history(instance_id)):
+            await trio.sleep(0.01)
+    assert [event.kind for event in history] == ["OrchestratorStarted", "EventRaised"], "it took its mail unread"
+    with pytest.raises(SidecarError):
+        await client.purge_orchestration(instance_id, force=True)
+    assert (await client.get_orchestration_state(instance_id)).runtime_status.name == "PENDING"
 
 
 @pytest.mark.parametrize("flow", [waits, waits_generator])

@@ -97,6 +97,10 @@ class Client:
         instance, too.  version: instead of the workers' latest, where the sidecar passes it on.  metadata: what
         `ctx.get_metadata()` gives at first; it travels inside the input.  tags: kept with the instance.
 
+        On durabletask-go 0.14 an instance that is told anything before its `start_at` (a terminate, a cancel, an event)
+        never begins and never ends.  What may be called off is better started at once there, and waits by itself:
+        `await ctx.sleep(...)` before anything else.
+
         Raises AlreadyExistsError while an instance of that id is running.
         """
         name = name_of(orchestrator)
@@ -229,9 +233,8 @@ class Client:
     ) -> None:
         """End the instance now, with `output` as its result; `recursive` ends its children too.
 
-        Its code does not run again: no `finally` block, no cleanup.  The answer comes when the instance has ended;
-        durabletask-go 0.14 was seen to leave one pending that was told before its `start_at`, and the call with it:
-        give the call a deadline of yours (`trio.move_on_after`) there.
+        Its code does not run again: no `finally` block, no cleanup.  The answer comes when the instance has ended.
+        (On durabletask-go that is never for one that has not reached its `start_at`: see there.)
         """
         payload = self._payload("the output", output)
         request = calls.terminate(instance_id_of(instance_id), payload, recursive=recursive, app_id=app_id)
