@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from ._scan_source import RULE_TEXTS, Finding
+from ._scan_model import RULE_TEXTS, Finding
 
 __all__ = ["FORMATS", "render"]
 

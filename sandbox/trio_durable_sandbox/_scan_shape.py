@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from ._policy import words
-from ._scan_source import Finding, Function, Source, context_name, finding
+from ._scan_model import Finding, Function, Source, context_name, finding
 
 _WORK = frozenset(words(
     "call_activity call_child_orchestrator call_sub_orchestrator create_timer sleep wait_for_external_event when_all "
