@@ -407,6 +407,25 @@ UNGUARDED = frozenset(words(
 """Names too common in user code to look at each time, where an alias on a passed-through module is the only way
 to reach the refused function of that name. A line in the list of what is knowingly not stopped."""
 
+NO_FACADE: Mapping[str, str] = {
+    "asyncio": "create_task ensure_future run new_event_loop set_event_loop run_coroutine_threadsafe Runner",
+    "trio": "run",
+    "anyio": "run",
+}
+"""What an engine cannot give in place of these modules, whatever its facades hold: for the static check."""
+
+OPENS = ("gzip.open gzip.GzipFile bz2.open bz2.BZ2File lzma.open lzma.LZMAFile tarfile.open zipfile.ZipFile wave.open "
+         "numpy.load numpy.loadtxt numpy.genfromtxt numpy.fromfile numpy.save numpy.savetxt pandas.read_csv "
+         "pandas.read_excel pandas.read_json pandas.read_parquet xml.etree.ElementTree.parse")
+"""Functions that are refused where they are given a path: the static check looks at the first argument."""
+
+CHANGING = frozenset(words(
+    "append appendleft extend extendleft insert remove add discard update clear pop popleft popitem setdefault sort "
+    "reverse rotate subtract intersection_update difference_update symmetric_difference_update __setitem__ "
+    "__delitem__"
+))  # fmt: skip
+"""Methods that change what they are called on."""
+
 AUDITED: Mapping[str, tuple[str, str]] = {
     "open": ("open", "file"),
     **{f"os.{name}": (f"os.{name}", "file") for name in words(

@@ -20,18 +20,13 @@ import importlib
 from typing import Any, cast
 
 from ._classify_names import bindings
-from ._policy import FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED, words
+from ._policy import CHANGING, FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED, words
 from ._rewrite_order import HASH, HASH_WITHIN, ITERATING_MODULES, MEMBER, UNCALLED, OrderRewriter, call, root_of
 from ._rewrite_order import MEMBERS as MEMBERS_IN_ORDER
 
 ATTRIBUTE, MUTABLE, CHANGED, NAMES = "_td_attr", "_td_mutable", "_td_changed", "_td_names"
 FILE, FILE_OF, BUILTINS_OF = "_td_file", "_td_file_of", "_td_builtins"
 
-_CHANGING = frozenset(words(
-    "append appendleft extend extendleft insert remove add discard update clear pop popleft popitem setdefault sort "
-    "reverse rotate subtract intersection_update difference_update symmetric_difference_update __setitem__ "
-    "__delitem__"
-))  # fmt: skip
 _NO_INSTANCE = frozenset(words("staticmethod classmethod"))
 _OF_CLASS = frozenset(words("__new__ __init_subclass__ __class_getitem__"))
 
@@ -81,7 +76,7 @@ class _Rewriter(OrderRewriter):
         return self.rewrite_call(node)
 
     def owner_of_call(self, function: ast.Attribute) -> ast.expr:
-        found = self._imported(function.value) if function.attr in _CHANGING else None
+        found = self._imported(function.value) if function.attr in CHANGING else None
         owner = self.visit(function.value)
         return owner if found is None else self._changed(owner, found, f".{function.attr}")
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
+import threading
 from typing import Final
 
-from ._policy import ALIASES, BUILTINS_REFUSED, MEMBERS, REMEDIES, RULES, Rule, reason_of, words
+from ._policy import ALIASES, BUILTINS_REFUSED, MEMBERS, NO_FACADE, REMEDIES, RULES, Rule, reason_of, words
+from ._scan_hazards import hazards
 from ._scan_model import Finding, Function, Source, finding
-from ._scan_names import PATHS, Names
+from ._scan_names import PATHS, Names, text_of
 
 _RULES: Final = {rule.module: rule for rule in RULES}
 _REAL: Final = {known: module for module, known in ALIASES.items() if module == "posixpath"}
@@ -16,6 +21,7 @@ _LOOPS: Final = frozenset({"asyncio", "trio", "anyio"})
 """The orchestration gets its own form of these; what is refused in them is what leads outside."""
 _OUTSIDE: Final = frozenset({"file", "net", "process", "thread", "activity"})
 
+_KEPT: Final = {module.__name__: module for module in (os, subprocess, sys, threading)}
 _VALUES: Final = frozenset({"time", "random", "uuid", "datetime", "email.utils"})
 _HARMLESS: Final = frozenset(words("seed getstate setstate mktime strftime timezone altzone daylight tzname"))
 
@@ -41,6 +47,11 @@ class Reader(Names, ast.NodeVisitor):
 
     # -- visiting
 
+    def visit(self, node: ast.AST) -> None:
+        for at, api, key in hazards(self, node):
+            self._refused(at, api, key)
+        super().visit(node)
+
     def visit_With(self, node: ast.With) -> None:
         if any(_is_unsafe(item.context_expr) for item in node.items):
             return
@@ -61,8 +72,11 @@ class Reader(Names, ast.NodeVisitor):
         function = node.func
         self.calls[id(function)] = node
         judged = self._judge(function, called=True, arguments=bool(node.args or node.keywords))
-        if not judged and isinstance(function, ast.Name) and self.is_builtin(function.id):
-            self._builtin(node, function.id)
+        if not judged and isinstance(function, ast.Name):
+            if self.is_builtin(function.id):
+                self._builtin(node, function.id)
+            elif function.id in self.source.classes and function.id not in self.local:
+                self._subclass(function, self.source.classes[function.id])
         on_path = isinstance(function, ast.Attribute) and function.attr in PATHS and self.is_path(function.value)
         if on_path and not judged and isinstance(function, ast.Attribute):
             self._refused(function, f"pathlib.Path.{function.attr}", "file")
@@ -98,9 +112,13 @@ class Reader(Names, ast.NodeVisitor):
         if called and dotted.startswith("builtins.") and dotted[9:] in BUILTINS_REFUSED:
             return self._refused(node, dotted[9:], BUILTINS_REFUSED[dotted[9:]])
         rule, rest = _rule_of(dotted)
+        if rule is None:
+            rule, rest = _rule_within(dotted)
         if rule is None or not rest:
             return False
-        name = rest.partition(".")[0]
+        name, last = rest.partition(".")[0], rest.rpartition(".")[2]
+        if called and last in words(NO_FACADE.get(rule.module, "")):
+            return self._refused(node, dotted, rule.remedies.get(last, rule.remedy))
         if name in words(rule.replaced):
             value = self.off and called and rule.module in _VALUES and name not in _HARMLESS
             return value and not (name == "Random" and arguments) and self._value(node, dotted)
@@ -109,12 +127,40 @@ class Reader(Names, ast.NodeVisitor):
             return False
         return self._refused(node, dotted, key)
 
-    def is_builtin(self, name: str) -> bool:
-        return name not in self.local and name not in self.source.imports and name not in self.source.functions
+    def _subclass(self, node: ast.expr, found: ast.ClassDef) -> None:
+        """A class of the file, one of whose bases may not be made: `class Background(threading.Thread)`."""
+        for base in found.bases:
+            dotted = self.dotted(base)
+            rule, rest = _rule_of(dotted or "")
+            name = rest.partition(".")[0]
+            if rule is None or not name or rule.module in _LOOPS or name in words(f"{rule.passes} {rule.replaced}"):
+                continue
+            key = rule.remedies.get(name, rule.remedy)
+            if _refuses(rule, name, key, called=True):
+                self._refused(node, dotted or "", key)
+
+    def _text(self, call: ast.Call) -> None:
+        """`exec("import os; os.getpid()")`, where the code is there to be read."""
+        text = text_of(call.args[0]) if call.args else None
+        if text is None:
+            return
+        try:
+            inner = Source(self.source.filename, text.strip())
+        except SyntaxError:
+            return
+        inner.imports = {**self.source.imports, **inner.imports}
+        reader = Reader(inner, inner.tree, off=self.off)
+        reader.read()
+        for each in reader.found:
+            made = finding(self.source, call, each.code, each.api, each.message, each.remedy)
+            if made not in self.found:
+                self.found.append(made)
 
     def _builtin(self, call: ast.Call, name: str) -> None:
         if name in BUILTINS_REFUSED:
             self._refused(call.func, name, BUILTINS_REFUSED[name])
+        elif name in ("exec", "eval", "compile"):
+            self._text(call)
         elif self.off and name in ("hash", "id"):
             self._host_value(call.func, name)
 
@@ -162,6 +208,16 @@ def _rule_of(dotted: str) -> tuple[Rule | None, str]:
         if module in _RULES:
             return _RULES[module], dotted[len(module) + 1 :]
         module = module.rpartition(".")[0]
+    return None, ""
+
+
+def _rule_within(dotted: str) -> tuple[Rule | None, str]:
+    """Modules that others keep: `vendored.os.getcwd`, `collections._sys.argv`."""
+    parts = dotted.split(".")
+    for number, part in enumerate(parts[1:-1], 1):
+        kept = _KEPT.get(part.removeprefix("_"))
+        if hasattr(kept, parts[number + 1]):  # otherwise it is a module of the user's that has this name
+            return _rule_of(".".join((part.removeprefix("_"), *parts[number + 1 :])))
     return None, ""
 
 

@@ -24,6 +24,7 @@ class Names:
         self.once = _stored_once(root)
         self.known: dict[str, str] = {}
         self.paths: set[str] = set()
+        self.sets: dict[str, ast.Set] = {}
         self._learn()
 
     def _learn(self) -> None:
@@ -37,6 +38,8 @@ class Names:
                     self.known[node.targets[0].id] = dotted
                 if self.is_path(node.value):
                     self.paths.add(node.targets[0].id)
+                if isinstance(node.value, ast.Set) and node.targets[0].id in self.once:
+                    self.sets[node.targets[0].id] = node.value
             elif isinstance(node, ast.arg) and node.annotation is not None:
                 if ast.unparse(node.annotation) in ("Path", "pathlib.Path"):
                     self.paths.add(node.arg)
@@ -81,10 +84,12 @@ class Names:
         return False
 
     def is_builtin(self, name: str) -> bool:
-        return name not in self.local and name not in self.source.imports and name not in self.source.functions
+        source = self.source
+        bound = (self.local, source.imports, source.functions, source.classes, source.values)
+        return not any(name in names for names in bound)
 
 
-def text_of(node: ast.expr) -> str | None:
+def text_of(node: ast.expr | None) -> str | None:
     """The text of a constant expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value

@@ -71,6 +71,82 @@ def test_what_it_leaves_alone(head, body):
     assert found(main(body, head)) == []
 
 
+@pytest.mark.parametrize(
+    ("head", "body", "line"),
+    [
+        ("import json", "json.dumps = None", "TD1 assignment to json.dumps"),
+        ("import json", "json.decoder.JSONDecoder.extra += 1", "TD1 assignment to json.decoder.JSONDecoder.extra"),
+        ("import calendar", "del calendar.day_name", "TD1 assignment to calendar.day_name"),
+        ("import http.client", "http.client.responses[1] = 'x'", "TD1 assignment to http.client.responses"),
+        ("import json", "setattr(json, 'extra', 1)", "TD1 assignment to json.extra"),
+        ("import keyword", "keyword.kwlist.append('x')", "TD1 a change of keyword.kwlist.append"),
+        ("import collections.abc", "collections.abc.Sized.register(int)", "TD1 collections.abc.Sized.register"),
+        ("import asyncio", "asyncio.create_task(ctx.x())", "TD1 asyncio.create_task"),
+        ("import asyncio", "asyncio.events.new_event_loop()", "TD1 asyncio.events.new_event_loop"),
+        ("import trio", "trio.run(print)", "TD1 trio.run"),
+        ("import sys", "sys.modules['time']", "TD1 sys.modules"),
+        ("import sys", "x = 'os.path' in sys.modules", "TD1 sys.modules"),
+        ("", "x = id(ctx)", "TD1 id"),
+        ("", "object.__subclasses__()", "TD1 object.__subclasses__"),
+        ("", "try:\n    ctx.x()\nexcept ValueError as error:\n    error.__traceback__.tb_frame", "TD1 tb_frame"),
+        ("import json", "json.loads.__globals__", "TD1 json.loads.__globals__"),
+        ("import gzip", "gzip.open(f'{ctx.x}.gz')", "TD1 gzip.open"),
+        ("import numpy as np", "np.load('a.npy')", "TD1 numpy.load"),
+        ("import tarfile", "tarfile.open(fileobj=ctx.x, mode='w:gz')", "TD1 tarfile.open"),
+        ("import os", "os.path.abspath('a')", "TD1 os.path.abspath of a relative path"),
+        ("import pandas as pd", "pd.Timestamp('now')", "TD1 pandas.Timestamp of 'now'"),
+        ("from dateutil import tz", "tz.gettz()", "TD1 dateutil.tz.gettz without a name"),
+        ("from pathlib import Path", "getattr(Path('a'), 'read_' + 'text')()", "TD1 pathlib.Path.read_text"),
+        ("from pathlib import Path", "list(map(Path.exists, ctx.x))", "TD1 pathlib.Path.exists"),
+        ("", "exec('import os; os.getpid()')", "TD1 os.getpid"),
+        ("import os", "eval('os.getpid()')", "TD1 os.getpid"),
+        ("", "f = open\nf('x')", "TD1 open"),
+        ("import vendored", "vendored.os.getcwd()", "TD1 vendored.os.getcwd"),
+        ("import collections", "collections._sys.argv", "TD1 collections._sys.argv"),
+        ("import threading\nclass T(threading.Thread): ...", "T().start()", "TD1 threading.Thread"),
+        ("class P: ...", "for x in {P(), P()}: ...", "TD1 iterating a set of P"),
+        ("class P: ...\nclass Q: ...", "s = {P(), Q()}\nx = [*s]", "TD1 iterating a set of several kinds"),
+        ("class P: ...", "x = {P(), P()}.pop()", "TD1 iterating a set of P"),
+    ],
+)  # fmt: skip
+def test_hazards_that_the_source_shows(head, body, line):
+    names = [each.partition(" ")[2] for each in found(main(body, head))]
+    assert [name for name in names if name.startswith("TD1")] == [line] * len(names) != []
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("import shop", "shop.LIMIT = 1\nshop.STATE.append(2)\nsetattr(shop, 'x', 1)"),
+        ("import json", "json = ctx\njson.x = 1"),
+        ("import string", "words = string.ascii_letters\nwords = []\nwords.append(1)"),
+        ("import decimal", "decimal.getcontext().prec = 5"),
+        ("import asyncio", "async with asyncio.TaskGroup() as group:\n    group.create_task(ctx.x())"),
+        ("import sys", "x = sys.modules[__name__]"),
+        ("", "x = ctx.id(1), ctx.pop(), ctx.os"),
+        ("from shop import signal, os", "signal.send(1)\nos.place(2)"),
+        ("import shop", "shop.os.place(1)"),
+        ("import gzip, io", "x = gzip.open(io.BytesIO(b''))"),
+        ("import os", "x = os.path.abspath('/a'), os.path.abspath(ctx.x)"),
+        ("import numpy as np", "x = np.datetime64('2024-01-01')"),
+        ("from dateutil import tz", "x = tz.gettz('Asia/Tokyo')"),
+        ("", "x = eval('1 + 1'), exec(ctx.x), eval('not python')"),
+        ("class P:\n    def __lt__(self, other): return True", "for x in {P(), P()}: ..."),
+        ("import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass P:\n    x: int", "x = list({P(1), P(2)})"),
+        ("class P: ...", "s = {P(), P()}\nx = sorted(s, key=len), len(s)\ns = [1]\nfor y in s: ..."),
+        ("import json\nclass E(json.JSONEncoder): ...\nclass B(ValueError): ...", "x = E(), B()"),
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_a_hazard(head, body):
+    assert found(main(body, head)) == []
+
+
+def test_sources_that_nest_deeply():
+    branches = "".join(f"    elif ctx.x == {number}: pass\n" for number in range(600))
+    text = f"import os\nasync def main(ctx):\n    if await ctx.call_activity('x'): pass\n{branches}    os.getpid()\n"
+    assert [line.partition(" ")[2] for line in found(text)] == ["TD1 os.getpid"]
+
+
 def test_activities_may_do_what_they_like():
     text = """
     import os
@@ -202,7 +278,9 @@ CASES = Path(__file__).parents[1] / "sandbox" / "cases"
 def test_the_sandboxs_own_cases():
     """How much of what the sandbox refuses at run time shows in the source; and next to nothing that works is accused.
 
-    The sandbox follows values, the scan reads names: aliases, computed attributes and objects are for the sandbox.
+    The sandbox follows values, the scan reads names. What it cannot see: aliases that libraries keep of refused
+    functions, text and names that are computed, what kind of objects a set holds that comes from elsewhere, ties of
+    keys, what a method does with the object that it is called on, and libraries' own classes and lists.
     """
     seen, refused, accused, works = 0, 0, 0, 0
     for file in sorted(CASES.glob("*.py")):
@@ -216,7 +294,7 @@ def test_the_sandboxs_own_cases():
                 seen, refused = seen + found, refused + 1
             else:
                 accused, works = accused + found, works + 1
-    assert seen / refused > 0.65, f"{seen} of {refused}"
+    assert seen / refused > 0.84, f"{seen} of {refused}"
     assert accused <= 2, f"{accused} of {works}"
 
 
