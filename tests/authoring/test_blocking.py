@@ -91,7 +91,7 @@ def test_a_program_that_serves_at_its_top_level_is_told_of_the_guard(tmp_path):
         "@worker.orchestrator\n"
         "async def flow(ctx): return 1\n"
         "with worker.running(), BlockingClient() as client:\n"
-        "    state = client.wait_for_orchestration_completion(client.schedule_new_orchestration(flow), timeout=30)\n"
+        "    state = client.wait_for_orchestration_completion(client.schedule_new_orchestration(flow), timeout=100)\n"
         "    print(state.runtime_status.name + ': ' + state.failure_details.error_message)\n",
         encoding="utf-8",
     )
@@ -99,7 +99,7 @@ def test_a_program_that_serves_at_its_top_level_is_told_of_the_guard(tmp_path):
         environment = {**os.environ, "DAPR_GRPC_ENDPOINT": address}
         ran = subprocess.run(
             [sys.executable, "-W", "error", script],
-            env=environment, capture_output=True, text=True, timeout=60, check=False,
+            env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("FAILED: ")

@@ -196,7 +196,7 @@ async def test_deadlines_of_scopes_are_sent(joined: Any) -> None:
         with trio.move_on_after(50):
             if not isinstance(channel, MemoryChannel):
                 await time_left(channel, OURS + "time_left", 50)
-            await time_left(channel, OURS + "time_left", 5, timeout=5)
+            await time_left(channel, OURS + "time_left", 8, timeout=8)
         assert await unary(channel, OURS + "time_left") == b"none"
 
 

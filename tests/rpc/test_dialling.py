@@ -265,7 +265,7 @@ async def test_flow_control_between_our_own_ends() -> None:
 async def test_the_thread_ends_with_its_channel() -> None:
     def ours() -> list[str]:
         # Others come and go by themselves: Trio's pool, which keeps its threads for some seconds.
-        return [thread.name for thread in threading.enumerate() if thread.name.startswith("trio_durable")]
+        return [thread.name for thread in threading.enumerate() if thread.name == "trio_durable rpc"]
 
     assert ours() == []
     async with serving(Service()) as port:
