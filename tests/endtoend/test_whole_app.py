@@ -45,7 +45,7 @@ async def test_models_without_state_are_shared(app):
 @pytest.mark.parametrize(
     ("name", "api"),
     [("asks_a_client", "trio_durable.Client"), ("serves", "Worker.serve"),
-     ("changes_a_shared_class", "an attribute of tests.endtoend.whole_app_models.Order")],
+     ("changes_a_shared_class", "assignment to tests.endtoend.whole_app_models.Order.discount")],
 )  # fmt: skip
 async def test_what_belongs_to_the_host_is_refused(app, name, api):
     state = await app.run(name)
