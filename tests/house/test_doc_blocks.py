@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+from trio_durable import OrchestrationStatus
 from trio_durable._core.envelope import seal, unseal
 from trio_durable.testing import play
 
@@ -30,7 +32,8 @@ def test_the_guide_is_a_program_that_prints_what_it_says(tmp_path: Path) -> None
     script = tmp_path / "guide.py"
     script.write_text("\n\n".join(blocks("guide.md", "python")), encoding="utf-8")
     ran = subprocess.run(
-        [sys.executable, "-W", "error", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", script],
+        cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )
     assert ran.returncode == 0, ran.stderr
     (printed,) = blocks("guide.md", "text")
@@ -71,10 +74,17 @@ def test_the_first_block_on_structured_concurrency(tmp_path: Path, script: str, 
 
 
 def test_the_other_blocks_on_structured_concurrency(tmp_path: Path) -> None:
-    _, reminds, refunds = blocks("structured-concurrency.md", "python")
+    _, finishes, reminds, refunds = blocks("structured-concurrency.md", "python")
     names = "remind, charge, refund, order = 'remind', 'charge', 'refund', 17\n\n\n"
     asked: list[str] = []
-    activities = {name: lambda value, name=name: asked.append(name) for name in ("remind", "charge", "refund")}
+    known = ("remind", "charge", "refund", "pack", "label")
+    activities = {name: lambda value, name=name: asked.append(name) for name in known}
+
+    works = "".join(f"async def {name}(ctx):\n    await ctx.call_activity('{name}')\n\n\n" for name in known[3:])
+    flow = orchestrator(works + "async def flow(ctx):\n" + textwrap.indent(finishes, "    "), tmp_path, "finishes")
+    assert play(flow, "start\nturn root\ncancel", activities=activities).status is OrchestrationStatus.CANCELED
+    assert sorted(asked) == ["label", "pack"]
+    asked.clear()
 
     flow = orchestrator(names + "async def flow(ctx):\n" + textwrap.indent(reminds, "    "), tmp_path, "reminds")
     reminded = "start\nturn root\nfire root #2\nturn root\ncomplete root #3\nturn root\nraise approved true"
