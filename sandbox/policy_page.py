@@ -10,8 +10,16 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "sandbox-policy.md"
 sys.path.insert(0, str(HERE))
 
-from trio_durable_sandbox import _policy as policy  # noqa: E402
-from trio_durable_sandbox._policy import Rule, words  # noqa: E402
+from trio_durable_sandbox._policy import ALIASES, RULES, Rule, words  # noqa: E402
+from trio_durable_sandbox._policy_members import (  # noqa: E402
+    AUDIT_TRUSTED,
+    AUDITED,
+    BUILTINS_REFUSED,
+    FRAMES,
+    INTERNALS,
+    MEMBERS,
+)
+from trio_durable_sandbox._remedies import REMEDIES  # noqa: E402
 
 INTRODUCTION = """# What orchestrations may call
 
@@ -36,22 +44,22 @@ def code(names: tuple[str, ...] | list[str]) -> str:
 
 
 def rule_lines(rule: Rule) -> list[str]:
-    name = policy.ALIASES.get(rule.module, rule.module)
+    name = ALIASES.get(rule.module, rule.module)
     lines = [f"### {name}", ""]
     own: dict[str, list[str]] = {}
     for item, key in rule.remedies.items():
         own.setdefault(key, []).append(item)
     if rule.refuse == "*":
         passed = f" Passes: {code(words(rule.passes))}." if rule.passes else ""
-        lines.append(f"Refused: its functions and classes. Instead: {policy.REMEDIES[rule.remedy]}.{passed}")
+        lines.append(f"Refused: its functions and classes. Instead: {REMEDIES[rule.remedy]}.{passed}")
     elif rule.refuse:
         named = [item for item in words(rule.refuse) if item not in rule.remedies and item not in words(rule.replaced)]
         if named:
-            lines.append(f"Refused: {code(named)}. Instead: {policy.REMEDIES[rule.remedy]}.")
+            lines.append(f"Refused: {code(named)}. Instead: {REMEDIES[rule.remedy]}.")
     for key, names in own.items():
         refused = [item for item in names if item not in words(rule.replaced)]
         if refused:
-            lines += ["", f"Refused: {code(refused)}. Instead: {policy.REMEDIES[key]}."]
+            lines += ["", f"Refused: {code(refused)}. Instead: {REMEDIES[key]}."]
     if rule.replaced == "*":
         lines += ["", "As the builtins are inside."]
     elif rule.replaced:
@@ -68,39 +76,39 @@ def simple(rule: Rule) -> bool:
 
 def page() -> str:
     lines = [INTRODUCTION, "## Modules that are refused as a whole", "", "| modules | instead |", "|---|---|"]
-    plain = sorted((rule for rule in policy.RULES if simple(rule)), key=lambda rule: rule.remedy)
+    plain = sorted((rule for rule in RULES if simple(rule)), key=lambda rule: rule.remedy)
     for remedy, rules in groupby(plain, key=lambda rule: rule.remedy):
-        lines.append(f"| {code([rule.module for rule in rules])} | {policy.REMEDIES[remedy]} |")
+        lines.append(f"| {code([rule.module for rule in rules])} | {REMEDIES[remedy]} |")
     lines += ["", "## Types whose members are looked at", "", "The types are the real ones.", ""]
-    for kind, remedy, names in policy.MEMBERS:
+    for kind, remedy, names in MEMBERS:
         refused = kind.startswith(("pathlib", "tarfile"))
-        verb = f"Refused (instead: {policy.REMEDIES[remedy]})" if refused else "Replaced"
+        verb = f"Refused (instead: {REMEDIES[remedy]})" if refused else "Replaced"
         lines.append(f"- `{kind}`. {verb}: {code(words(names))}.")
     lines += ["", "## Builtins", ""]
-    for name, key in policy.BUILTINS_REFUSED.items():
-        lines.append(f"- `{name}`: refused. Instead: {policy.REMEDIES[key]}.")
+    for name, key in BUILTINS_REFUSED.items():
+        lines.append(f"- `{name}`: refused. Instead: {REMEDIES[key]}.")
     lines += [
         "- `hash`: the same in every process for text, bytes, times and tuples of them; refused for objects without a "
         "`__hash__` of their own.",
-        f"- `id`: refused. Instead: {policy.REMEDIES['identity']}.",
+        f"- `id`: refused. Instead: {REMEDIES['identity']}.",
         "- `print`: silent while replaying, unless it has a `file` of the orchestration's own.",
         "- `__import__`, `eval`, `exec`, `compile`, `getattr`, `setattr`, `vars`: work, under the same rules.",
         "", "## Attributes that lead out", "",
-        f"Refused: {code(words(policy.FRAMES))}. Instead: {policy.REMEDIES['frames']}.", "",
-        "Looked at by the kind of object they are read from: " + code(words(policy.INTERNALS)) + ".", "",
+        f"Refused: {code(words(FRAMES))}. Instead: {REMEDIES['frames']}.", "",
+        "Looked at by the kind of object they are read from: " + code(words(INTERNALS)) + ".", "",
         "## Below code that is passed through", "",
         "Refused within a turn, under the name of what the orchestration called, whatever library makes the call:", "",
     ]  # fmt: skip
     below: dict[str, list[str]] = {}
-    for api, key in policy.AUDITED.values():
+    for api, key in AUDITED.values():
         if api not in below.setdefault(key, []):
             below[key].append(api)
-    lines += [f"- {code(names)}. Instead: {policy.REMEDIES[key]}." for key, names in below.items()]
-    lines += ["", f"Trusted: {code(policy.AUDIT_TRUSTED)}.", "", "## Modules one by one", ""]
-    for rule in sorted((rule for rule in policy.RULES if not simple(rule)), key=lambda rule: rule.module.lstrip("_")):
+    lines += [f"- {code(names)}. Instead: {REMEDIES[key]}." for key, names in below.items()]
+    lines += ["", f"Trusted: {code(AUDIT_TRUSTED)}.", "", "## Modules one by one", ""]
+    for rule in sorted((rule for rule in RULES if not simple(rule)), key=lambda rule: rule.module.lstrip("_")):
         if rule.module[0] != "_" and rule.module not in ("nt", "ntpath", "posix", "genericpath"):
             lines += [*rule_lines(rule), ""]
-    twins = code(sorted(rule.module for rule in policy.RULES if rule.module[0] == "_"))
+    twins = code(sorted(rule.module for rule in RULES if rule.module[0] == "_"))
     others = "`posix`, `nt`, `ntpath` and `genericpath`"
     lines.append(f"The private twins {twins}, {others} are ruled like what they belong to.")
     return "\n".join(lines) + "\n"

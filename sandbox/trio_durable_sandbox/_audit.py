@@ -13,7 +13,8 @@ import sys
 from types import FrameType
 from typing import Any
 
-from ._policy import AUDIT_TRUSTED, AUDITED, REMEDIES
+from ._policy_members import AUDIT_TRUSTED, AUDITED
+from ._remedies import REMEDIES
 from ._state import MARK, get_run, violation, warn
 
 _installed = False

@@ -16,7 +16,8 @@ from ._iterating import FUNCTIONS, orderly
 from ._members import member, member_within
 from ._order import added, each, lazily, ordered, pop, taking, unpacked
 from ._ownership import SharedList, changed, mutable
-from ._policy import BUILTINS_REFUSED, REMEDIES
+from ._policy_members import BUILTINS_REFUSED
+from ._remedies import REMEDIES
 from ._replace_dates import dated
 from ._replace_modules import debug
 from ._rewrite import ATTRIBUTE, BUILTINS_OF, CHANGED, FILE, FILE_OF, MUTABLE, NAMES, rewrite

@@ -6,7 +6,7 @@ tree catches it by accident. Catching it anyway does not help: the run it happen
 
 from __future__ import annotations
 
-from ._policy import NOT_DETERMINISTIC, reason_of
+from ._remedies import NOT_DETERMINISTIC, reason_of
 
 
 class SandboxViolationError(Exception):

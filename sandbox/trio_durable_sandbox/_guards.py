@@ -32,7 +32,9 @@ from ._members import NAMES as ORDERED_MEMBERS
 from ._members import in_order_of
 from ._names import ModuleName
 from ._ownership import dict_of, is_shared_class, list_of, mutable, others, proxy_of, remedy_for, share
-from ._policy import MEMBERS, REMEDIES, words
+from ._policy import words
+from ._policy_members import MEMBERS
+from ._remedies import REMEDIES
 from ._replace_dates import present
 from ._replace_library import library_method
 from ._replace_values import DATETIME_CLASS_METHODS, datetime_descriptor, datetime_member

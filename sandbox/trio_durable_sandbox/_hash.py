@@ -16,7 +16,7 @@ from types import FunctionType
 from typing import Any
 
 from ._order import compared
-from ._policy import REMEDIES
+from ._remedies import REMEDIES
 from ._state import is_users, refuse
 from ._values import stable_hash
 

@@ -13,7 +13,7 @@ from types import BuiltinFunctionType
 from typing import Any
 
 from ._order import arranged, in_order, is_unordered, kind_of, lazily, ordered
-from ._policy import REMEDIES
+from ._remedies import REMEDIES
 from ._state import refuse
 from ._text import shown
 

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
-from ._policy import REMEDIES
+from ._remedies import REMEDIES
 from ._state import MARK, is_users, refuse
 
 _SETS = (set, frozenset)

@@ -13,7 +13,7 @@ import weakref
 from types import FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, NoReturn
 
-from ._policy import REMEDIES
+from ._remedies import REMEDIES
 from ._standins import StandIn
 from ._state import MARK, SHARED, get_run, refuse
 

@@ -1,12 +1,14 @@
 """The policy: which names of which modules sandboxed code may call, and what to use instead of the others.
 
-This file is data. The import hook, the attribute guard, the audit hook and the error texts all read it; nothing
-else in the package decides what is allowed. Reading a `Rule`:
+This file is data, one table with a line or a few for each module: that is why it is long. `_policy_members` continues
+it with attributes, builtins and audit events, `_remedies` has the texts. The import hook, the attribute guard, the
+audit hook, the error texts and the static check all read it; nothing else in the package decides what is allowed.
+Reading a `Rule`:
 
 - `refuse="*"`: functions and classes of the module raise when they are called; exceptions, enums, result tuples
   and constants stay what they are. `passes` lists what may be called all the same.
 - otherwise only what `refuse` names raises.
-- `replaced` lists names that have a deterministic implementation (see `_replacements`).
+- `replaced` lists names that have a deterministic implementation (see the modules `_replace_*`).
 - `remedies` overrides the module's remedy for single names.
 - a submodule without a rule of its own takes its parent's.
 A module without any rule is passed through as it is, with the audit hook underneath.
@@ -22,60 +24,6 @@ from dataclasses import dataclass, field
 def words(text: str) -> tuple[str, ...]:
     """The names in a text, separated by blanks."""
     return tuple(text.split())
-
-
-REMEDIES: Mapping[str, str] = {
-    "activity": "do it in an activity and await its result",
-    "file": "read or write files in an activity and pass the content as its input or result",
-    "net": "make the request in an activity and await its result",
-    "process": "start it from an activity and await the result",
-    "thread": "start child tasks in a nursery or a TaskGroup, or call activities; they run concurrently",
-    "lock": "orchestration tasks never run in parallel; use the orchestration's own Event, Lock or channels",
-    "sleep": "await the orchestration's durable timer (asyncio.sleep, trio.sleep or the context's timer)",
-    "env": "pass settings as the orchestration's input, or read them in an activity",
-    "entropy": "use random or uuid, which are deterministic here, or make the secret in an activity",
-    "clock": "use time.time() or datetime.now(), which read the orchestration's clock here",
-    "zone": "name the zone, such as ZoneInfo('Europe/Berlin') or UTC; what is local differs from host to host",
-    "task": "start it in a TaskGroup (asyncio.TaskGroup) or a nursery (trio.open_nursery), which waits for it",
-    "loop": "write `async def` and await; the orchestration is already running on a scheduler of its own",
-    "host": "ask in an activity: the answer differs from host to host",
-    "shared": "keep state in your own module or pass it as an argument",
-    "isolate": "keep what changes in an object that the orchestration makes; or have this module executed for each "
-               "instance, by listing it in isolate=: all instances share it, because it holds no state otherwise",
-    "order": "use sorted(..., key=...), or keep the elements in a list or as the keys of a dict, which have an order",
-    "key": "give each element a key of its own, such as (key, name)",
-    "context": "ask for the variables that you know, by context[variable]; their order is that of addresses",
-    "frames": "pass the value as an argument; frames lead out of the orchestration's namespace",
-    "memory": "do without it: garbage collection and addresses differ from run to run",
-    "identity": "compare objects with `is`, or number them yourself: addresses differ from run to run",
-    "modules": "import the module by name; it resolves to what orchestrations may see",
-    "exit": "return from the orchestrator, or raise an exception to fail the orchestration",
-    "native": "call native code from an activity",
-    "gzip": "write it without compression, and compress it with gzip.compress, which reads the orchestration's clock",
-    "streams": "write into a buffer of your own with print(..., file=buffer); the host's streams are everybody's",
-    "mock": "patch on the host's side, in its tests; what is patched is shared with other instances",
-    "queue": "use the orchestration's own memory channels, or a collections.deque",
-    "database": "query the database in an activity and await the result",
-    "input": "wait for an external event and raise it from a client",
-    "signal": "handle signals in the worker's process; cancel the orchestration by an event or terminate it",
-    "logging": "configure logging in the host program; inside, logging.getLogger(...) works as it is",
-}
-
-NOT_DETERMINISTIC = "is not deterministic"
-_SEEN_BY_OTHERS = "changes what other instances see"
-_NO_ORDER = "has no order that is the same on every host"
-REASONS: Mapping[str, str] = {
-    **dict.fromkeys(("shared", "isolate", "logging", "mock"), _SEEN_BY_OTHERS),
-    **dict.fromkeys(("order", "key", "context"), _NO_ORDER),
-    "exit": "ends more than the orchestration",
-}
-"""What is wrong with what has this remedy; with all others, that it is not deterministic."""
-
-
-def reason_of(remedy: str) -> str:
-    """What is wrong, by the text of the remedy."""
-    keys = (key for key in REASONS if remedy.startswith(REMEDIES[key]))
-    return REASONS.get(next(keys, ""), NOT_DETERMINISTIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,102 +317,3 @@ ALIASES: Mapping[str, str] = {"posixpath": "os.path", "ntpath": "os.path"}
 
 PASSED: frozenset[str] = frozenset({"trio_durable", "trio_durable_sandbox", "trio_durable_proto", "__future__"})
 """Never sandboxed, wherever they are installed."""
-
-MEMBERS: tuple[tuple[str, str, str], ...] = (
-    ("datetime.datetime", "clock", "now utcnow today fromtimestamp astimezone timestamp strptime strftime"),
-    ("datetime.date", "clock", "today fromtimestamp strftime"),
-    ("datetime.time", "clock", "strftime"),
-    ("zipfile.ZipFile", "clock", "writestr"),
-    ("tarfile.TarFile", "gzip", "open"),
-    ("statistics.NormalDist", "entropy", "samples"),
-    ("email.message.Message", "entropy", "as_string as_bytes"),
-    ("email.generator.Generator", "entropy", "flatten"),
-    ("http.cookies.Morsel", "clock", "output OutputString js_output"),
-    ("http.cookies.BaseCookie", "clock", "output js_output"),
-    ("pathlib.Path", "file",
-     "absolute chmod copy copy_into cwd exists expanduser glob group hardlink_to home is_block_device is_char_device "
-     "is_dir is_fifo is_file is_junction is_mount is_socket is_symlink iterdir lchmod link_to lstat mkdir move "
-     "move_into open owner read_bytes read_text readlink rename replace resolve rglob rmdir samefile stat symlink_to "
-     "touch unlink walk write_bytes write_text"),
-)  # fmt: skip
-"""Members of types that stay what they are: (type, remedy, names). Those of `pathlib.Path` are refused, and
-`tarfile.open` where it writes gzip; the others have replacements."""
-
-FRAMES = "f_back f_globals f_locals f_builtins f_trace tb_frame gi_frame cr_frame ag_frame __globals__ __builtins__"
-"""Attributes that lead out of the namespace."""
-
-INTERNALS = ("__subclasses__ __loader__ __spec__ __getattribute__ __setattr__ __delattr__ __dict__ __self__ __module__ "
-             "register __annotations__ __kwdefaults__ __dataclass_fields__ __pydantic_fields__ __private_attributes__ "
-             "model_fields model_config model_computed_fields _member_map_ _value2member_map_ "
-             "_member_names_ _field_defaults")
-"""Attributes that the guard looks at by the kind of object they are read from."""
-
-UNGUARDED = frozenset(words(
-    "get put post delete head patch index count pop append copy close join split read write send name path error "
-    "main wait start stop run call check_call log info debug warning error exception critical update items keys "
-    "values data code request response connect state Event Lock Task Queue sample select test dumps loads"
-))
-"""Names too common in user code to look at each time, where an alias on a passed-through module is the only way
-to reach the refused function of that name. A line in the list of what is knowingly not stopped."""
-
-NO_FACADE: Mapping[str, str] = {
-    "asyncio": "create_task ensure_future run new_event_loop set_event_loop run_coroutine_threadsafe Runner",
-    "trio": "run",
-    "anyio": "run",
-}
-"""What an engine cannot give in place of these modules, whatever its facades hold: for the static check."""
-
-OPENS = ("gzip.open gzip.GzipFile bz2.open bz2.BZ2File lzma.open lzma.LZMAFile tarfile.open zipfile.ZipFile wave.open "
-         "numpy.load numpy.loadtxt numpy.genfromtxt numpy.fromfile numpy.save numpy.savetxt pandas.read_csv "
-         "pandas.read_excel pandas.read_json pandas.read_parquet xml.etree.ElementTree.parse")
-"""Functions that are refused where they are given a path: the static check looks at the first argument."""
-
-CHANGING = frozenset(words(
-    "append appendleft extend extendleft insert remove add discard update clear pop popleft popitem setdefault sort "
-    "reverse rotate subtract intersection_update difference_update symmetric_difference_update __setitem__ "
-    "__delitem__"
-))  # fmt: skip
-"""Methods that change what they are called on."""
-
-AUDITED: Mapping[str, tuple[str, str]] = {
-    "open": ("open", "file"),
-    **{f"os.{name}": (f"os.{name}", "file") for name in words(
-        "listdir scandir mkdir rename remove rmdir chmod chown link symlink truncate utime walk fwalk chdir chflags "
-        "getxattr listxattr removexattr setxattr lockf lchown")},
-    **{f"os.{name}": (f"os.{name}", "process") for name in words(
-        "system exec fork forkpty posix_spawn spawn startfile")},
-    **{f"os.{name}": (f"os.{name}", "signal") for name in ("kill", "killpg")},
-    **{f"os.{name}": (f"os.{name}", "env") for name in ("putenv", "unsetenv")},
-    **{f"socket.{name}": (f"socket.{name}", "net") for name in words(
-        "bind connect getaddrinfo gethostbyaddr gethostbyname gethostname getnameinfo getservbyname getservbyport "
-        "sendmsg sendto sethostname __new__")},
-    **{f"shutil.{name}": (f"shutil.{name}", "file") for name in words(
-        "chown copyfile copymode copystat copytree make_archive move rmtree unpack_archive")},
-    "glob.glob": ("glob.glob", "file"), "glob.glob/2": ("glob.glob", "file"),
-    "tempfile.mkdtemp": ("tempfile.mkdtemp", "file"), "tempfile.mkstemp": ("tempfile.mkstemp", "file"),
-    "subprocess.Popen": ("subprocess.Popen", "process"), "pty.spawn": ("pty.spawn", "process"),
-    "sqlite3.connect": ("sqlite3.connect", "database"),
-    "urllib.Request": ("urllib.request", "net"), "http.client.connect": ("http.client", "net"),
-    "ftplib.connect": ("ftplib", "net"), "smtplib.connect": ("smtplib", "net"), "imaplib.open": ("imaplib", "net"),
-    "poplib.connect": ("poplib", "net"), "telnetlib.Telnet.open": ("telnetlib", "net"),
-    "ctypes.dlopen": ("ctypes", "native"), "mmap.__new__": ("mmap", "file"),
-    "fcntl.flock": ("fcntl.flock", "file"), "fcntl.lockf": ("fcntl.lockf", "file"),
-    "signal.pthread_kill": ("signal.pthread_kill", "signal"), "syslog.syslog": ("syslog.syslog", "host"),
-    "_thread.start_new_thread": ("threading.Thread", "thread"),
-    "_thread.start_joinable_thread": ("threading.Thread", "thread"),
-    "time.sleep": ("time.sleep", "sleep"), "builtins.input": ("input", "input"),
-    "gc.get_objects": ("gc.get_objects", "memory"), "gc.get_referrers": ("gc.get_referrers", "memory"),
-    "webbrowser.open": ("webbrowser.open", "activity"),
-}  # fmt: skip
-"""Audit events that are violations inside a turn: event -> (what to call it, remedy)."""
-
-AUDIT_TRUSTED: tuple[str, ...] = (
-    "importlib", "zipimport", "linecache", "tokenize", "zoneinfo", "encodings", "logging", "warnings", "traceback",
-    "trio_durable", "pdb", "bdb", "cmd", "ipdb", "IPython", "debugpy", "pydevd", "_pydevd_bundle", "coverage",
-)  # fmt: skip
-"""Modules whose I/O within a turn is no violation: imports, source lines, time zone data, the host's log handlers,
-debuggers."""
-
-BUILTINS_REFUSED: Mapping[str, str] = {
-    "open": "file", "input": "input", "exit": "exit", "quit": "exit", "help": "input",
-}  # fmt: skip

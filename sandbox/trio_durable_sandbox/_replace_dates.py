@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ._policy import REMEDIES
+from ._remedies import REMEDIES
 from ._standins import REPLACEMENTS, replacement
 from ._state import get_run, is_users, refuse
 

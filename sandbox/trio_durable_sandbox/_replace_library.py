@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ._policy import REMEDIES
+from ._remedies import REMEDIES
 from ._standins import REPLACEMENTS, replacement
 from ._state import active_run, get_run, refuse
 

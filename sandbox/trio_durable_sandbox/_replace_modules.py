@@ -11,7 +11,8 @@ from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._guards import guarded_getattr
-from ._policy import REMEDIES, words
+from ._policy import words
+from ._remedies import REMEDIES
 from ._replace_library import LOGGING
 from ._standins import REPLACEMENTS, RefusedObject, contains, replacement, touch
 from ._state import active_run, get_run, refuse

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from types import MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ._policy import REMEDIES, words
+from ._policy import words
+from ._remedies import REMEDIES
 from ._replace_zone import datetime_of, in_utc, strftime, struct_time_of
 from ._standins import REPLACEMENTS, replacement
 from ._state import active_run, get_run, violation

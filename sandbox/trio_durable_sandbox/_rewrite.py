@@ -20,7 +20,8 @@ import importlib
 from typing import Any, cast
 
 from ._classify_names import bindings
-from ._policy import CHANGING, FRAMES, INTERNALS, MEMBERS, RULES, UNGUARDED, words
+from ._policy import RULES, words
+from ._policy_members import CHANGING, FRAMES, INTERNALS, MEMBERS, UNGUARDED
 from ._rewrite_order import HASH, HASH_WITHIN, ITERATING_MODULES, MEMBER, UNCALLED, OrderRewriter, call, root_of
 from ._rewrite_order import MEMBERS as MEMBERS_IN_ORDER
 

@@ -9,7 +9,9 @@ import sys
 import threading
 from typing import Final
 
-from ._policy import ALIASES, BUILTINS_REFUSED, MEMBERS, NO_FACADE, REMEDIES, RULES, Rule, reason_of, words
+from ._policy import ALIASES, RULES, Rule, words
+from ._policy_members import BUILTINS_REFUSED, MEMBERS, NO_FACADE
+from ._remedies import REMEDIES, reason_of
 from ._scan_hazards import hazards
 from ._scan_model import Finding, Function, Source, finding
 from ._scan_names import PATHS, Names, text_of

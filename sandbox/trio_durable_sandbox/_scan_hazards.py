@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from ._policy import CHANGING, FRAMES, OPENS, words
+from ._policy import words
+from ._policy_members import CHANGING, FRAMES, OPENS
 from ._scan_names import PATHS, text_of
 
 if TYPE_CHECKING:

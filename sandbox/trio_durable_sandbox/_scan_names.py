@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from ._policy import BUILTINS_REFUSED, MEMBERS, words
+from ._policy import words
+from ._policy_members import BUILTINS_REFUSED, MEMBERS
 from ._scan_model import Source
 
 PATHS: Final = frozenset(

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ._policy import ALIASES, REMEDIES, RULES, Rule, said_of_new, words
+from ._policy import ALIASES, RULES, Rule, said_of_new, words
+from ._remedies import REMEDIES
 from ._state import Refused, active_run, refuse
 
 _RULES = {rule.module: rule for rule in RULES}

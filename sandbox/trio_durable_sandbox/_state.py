@@ -16,7 +16,8 @@ from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ._errors import SandboxInactiveError, SandboxViolationError, SandboxWarning
-from ._policy import reason_of, words
+from ._policy import words
+from ._remedies import reason_of
 
 if TYPE_CHECKING:
     from ._run import Run

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from ._policy import AUDIT_TRUSTED, words
+from ._policy import words
+from ._policy_members import AUDIT_TRUSTED
 from ._state import get_run, user_frame
 
 _FUNCTIONS: dict[Any, str] = {

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trio_durable_sandbox._policy import REMEDIES, RULES
+from trio_durable_sandbox._policy import RULES
+from trio_durable_sandbox._remedies import REMEDIES
 
 from tests.patience import PATIENCE
 
