@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio as real_trio
 
-from tests.durable.asyncio_programs import PROGRAMS
+from tests.durable.asyncio_corners import PROGRAMS
 from tests.durable.kit import DURABLE_TRIO, Recorder, Trace, durable_run, show
 from trio_durable._core.scheduler import Evicted
 from trio_durable._durable.anyio_facade import anyio_facade
