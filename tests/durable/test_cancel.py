@@ -34,6 +34,18 @@ async def cleans_up_shielded(ctx, order: str) -> str:
             await ctx.call_activity(refund, input=order)
 
 
+async def pay(ctx, order: str) -> None:
+    ORDER.append(f"paid {order}")
+
+
+async def pays(ctx, order: str) -> None:
+    try:
+        await ctx.call_activity(pay, input=order)
+    finally:
+        with trio.CancelScope(shield=True):
+            await ctx.call_activity(refund, input=order)
+
+
 async def in_nurseries(ctx, order: str) -> None:
     async with trio.open_nursery() as outer, trio.open_nursery() as inner:
         outer.start_soon(trio.sleep_forever)
@@ -126,3 +138,21 @@ async def test_a_cancelled_child_fails_its_parents_wait(client):
         state = await client.wait_for_orchestration_completion(instance)
     assert state.get_output() == "child was cancelled: True"
     assert ORDER == ["refunded o5"]
+
+
+async def test_what_is_cancelled_before_a_worker_has_it_only_tidies_up():
+    ORDER.clear()
+    async with open_sidecar(":memory:") as sidecar, Client(sidecar.channel()) as client:
+        instance = await client.schedule_new_orchestration(pays, input="o9")
+        await client.cancel_orchestration(instance, reason="changed my mind")
+        worker = Worker(sidecar.channel())
+        worker.add_orchestrator(pays)
+        worker.add_activity(pay)
+        worker.add_activity(refund)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(worker.serve)
+            state = await client.wait_for_orchestration_completion(instance, timeout=PATIENCE)
+            nursery.cancel_scope.cancel()
+    assert state.runtime_status is OrchestrationStatus.CANCELED
+    assert "changed my mind" in state.failure_details.error_message
+    assert ORDER == ["refunded o9"]

@@ -89,7 +89,9 @@ async def swallows(ctx, _: None) -> str:
 async def sets_of_tasks(ctx, count: int) -> list[object]:
     found: list[object] = []
     async with asyncio.TaskGroup() as group:
-        done, _ = await asyncio.wait([group.create_task(wrapped(ctx, value)) for value in range(count)])
+        tasks = [group.create_task(wrapped(ctx, value), name=str(value)) for value in range(count)]
+        assert [task.get_name() for task in asyncio.all_tasks()][1:] == [str(value) for value in range(count)]
+        done, _ = await asyncio.wait(tasks)
         found += [task.result() for task in done]
     done, _ = await asyncio.wait({ctx.call_activity(echo, input=value) for value in range(count)})
     for future in done:
