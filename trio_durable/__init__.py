@@ -10,7 +10,7 @@ from trio_durable._core.events import Status as OrchestrationStatus
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.futures import DurableFuture, when_all, when_any
 from trio_durable._core.retry import RetryPolicy
-from trio_durable._core.view import HistoryEvent, PropagatedHistory
+from trio_durable._core.view import HistoryEvent, PropagatedCall, PropagatedHistory
 from trio_durable._durable.context import OrchestrationContext
 from trio_durable._durable.identity import ExecutionInfo, OrchestrationInfo
 from trio_durable._durable.logger import ReplaySafeLogger
@@ -56,6 +56,7 @@ __all__ = [
     "OrchestrationState",
     "OrchestrationStatus",
     "PayloadError",
+    "PropagatedCall",
     "PropagatedHistory",
     "PropagationScope",
     "RegistrationError",

@@ -157,6 +157,48 @@ async def test_what_is_handed_down_is_what_was_asked_for(embedded, family, scope
     assert state.get_output() == expected(scope)
 
 
+def calls_of(history):
+    """What a history that was handed down tells of the calls in it."""
+    (sound,), (broken,) = history.activities("sees"), history.activities("breaks")
+    (child,), everything = history.children("leaf"), history.activities()
+    assert [call.name for call in everything] == ["sees", "breaks", "looks"]
+    assert history.activities("nobody") == history.children("nobody") == ()
+    assert (sound.is_complete, sound.is_failed, sound.input, sound.result) == (True, False, "7", "[[],[]]")
+    assert (broken.is_complete, broken.is_failed, broken.failure.error_type) == (True, True, "ValueError")
+    assert (child.is_complete, child.result, child.failure) == (True, "[]", None)
+    assert (everything[-1].is_complete, everything[-1].result) == (False, None), "it is this very call"
+    return [history.app_id, history.name, len(history.events) > 0]
+
+
+def looks(ctx):
+    (history,) = ctx.propagated_history
+    return calls_of(history)
+
+
+def breaks(ctx):
+    raise ValueError("on purpose")
+
+
+async def calls_and_shows(ctx):
+    await ctx.call_activity("sees", input=7)
+    await ctx.gather(ctx.call_activity("breaks"), return_exceptions=True)
+    await ctx.call_child_orchestrator("leaf")
+    return await ctx.call_activity("looks", propagation=PropagationScope.OWN_HISTORY)
+
+
+def calls_and_shows_generator(ctx):
+    yield ctx.call_activity("sees", input=7)
+    yield ctx.gather(ctx.call_activity("breaks"), return_exceptions=True)
+    yield ctx.call_child_orchestrator("leaf")
+    return (yield ctx.call_activity("looks", propagation=PropagationScope.OWN_HISTORY))
+
+
+@pytest.mark.parametrize("flow", [calls_and_shows, calls_and_shows_generator])
+async def test_calls_are_found_by_name(embedded, flow):
+    await embedded.open([flow, leaf], [sees, breaks, looks])
+    assert await embedded.output(flow) == ["", flow.__name__, True]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("scope", ["NONE", "LINEAGE"])
 async def test_what_is_run_again_is_shown_what_was_handed_down_to_it(embedded, family, scope):

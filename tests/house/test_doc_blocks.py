@@ -74,7 +74,10 @@ def test_the_first_block_on_structured_concurrency(tmp_path: Path, script: str, 
 
 
 def test_the_other_blocks_on_structured_concurrency(tmp_path: Path) -> None:
-    _, finishes, reminds, refunds = blocks("structured-concurrency.md", "python")
+    finishes, reminds, refunds = (
+        next(block for block in blocks("structured-concurrency.md", "python") if word in block)
+        for word in ("ctx.gather", "remind", "refund")
+    )
     names = "remind, charge, refund, order = 'remind', 'charge', 'refund', 17\n\n\n"
     asked: list[str] = []
     known = ("remind", "charge", "refund", "pack", "label")

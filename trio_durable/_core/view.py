@@ -8,10 +8,19 @@ from enum import Enum
 from typing import Any
 
 from trio_durable._core import clock
-from trio_durable._core.events import ChildCreated, Event, TaskScheduled, TimerCreated
+from trio_durable._core.events import (
+    ChildCompleted,
+    ChildCreated,
+    ChildFailed,
+    Event,
+    TaskCompleted,
+    TaskFailed,
+    TaskScheduled,
+    TimerCreated,
+)
 from trio_durable._core.failures import FailureDetails
 
-__all__ = ["HistoryEvent", "PropagatedHistory", "history_event"]
+__all__ = ["HistoryEvent", "PropagatedCall", "PropagatedHistory", "history_event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,25 @@ class HistoryEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class PropagatedCall:
+    """One attempt of an activity or a child orchestration in a history that was handed down, and its end.
+
+    input, result: payloads, JSON text; a child's input is not in its caller's history.  failure: where it failed.
+    """
+
+    name: str
+    input: str | None = None
+    is_complete: bool = False
+    result: str | None = None
+    failure: FailureDetails | None = None
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it ended, and with a failure."""
+        return self.failure is not None
+
+
+@dataclass(frozen=True, slots=True)
 class PropagatedHistory:
     """What one orchestration handed down of its history: see `propagation=` of `ctx.call_activity`."""
 
@@ -47,6 +75,33 @@ class PropagatedHistory:
     instance_id: str
     name: str
     events: tuple[HistoryEvent, ...]
+
+    def activities(self, name: str | None = None) -> tuple[PropagatedCall, ...]:
+        """The activities that it called, those of this name if one is given, in the order of the calls."""
+        return self._calls(TaskScheduled, TaskCompleted, TaskFailed, name)
+
+    def children(self, name: str | None = None) -> tuple[PropagatedCall, ...]:
+        """The child orchestrations that it called, as `activities` has activities."""
+        return self._calls(ChildCreated, ChildCompleted, ChildFailed, name)
+
+    def _calls(
+        self, asked: type[Event], completed: type[Event], failed: type[Event], name: str | None
+    ) -> tuple[PropagatedCall, ...]:
+        ends = {completed.__name__, failed.__name__}
+        answers = {event.task_scheduled_id: event for event in self.events if event.kind in ends}
+        calls = []
+        for event in self.events:
+            if event.kind != asked.__name__ or name not in (None, event.name):
+                continue
+            called, answer = event.name or "", answers.get(event.event_id)
+            if answer is None:
+                calls.append(PropagatedCall(called, event.input))
+            elif answer.kind == completed.__name__:
+                calls.append(PropagatedCall(called, event.input, True, answer.result))
+            else:  # a child that was terminated fails without details
+                failure = answer.failure or FailureDetails("", "it was terminated")
+                calls.append(PropagatedCall(called, event.input, True, failure=failure))
+        return tuple(calls)
 
 
 _RERUNNABLE = {TaskScheduled.__name__, TimerCreated.__name__, ChildCreated.__name__}
