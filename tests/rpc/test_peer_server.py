@@ -236,6 +236,7 @@ async def test_a_server_that_is_killed(server: Any) -> None:
         await eventually(lambda: len(outcomes) == 2)
         assert {status for status, _ in outcomes} == {Status.UNAVAILABLE}
         assert all(at(peer)[7:] in text for _, text in outcomes)
+        await peer.process.wait()  # its connections may go before the socket that it listens on
         status, text = await status_of(unary(channel, PEER + "Echo"))
         assert (status, "nothing listens there" in text) == (Status.UNAVAILABLE, True)
 
@@ -247,6 +248,7 @@ async def test_reconnects_when_the_server_is_back(server: Any) -> None:
             assert await unary(channel, PEER + "Echo", b"1") == b"1"
             await peer.ask(do="stop", grace=0)
             peer.process.kill()
+            await peer.process.wait()
             async with server(address=address):
                 with trio.fail_after(PATIENCE):
                     assert await unary(channel, PEER + "Echo", b"2") == b"2"
