@@ -15,7 +15,7 @@ from trio_durable_sandbox import SandboxViolationError, refuse
 
 from trio_durable._core import timeouts
 from trio_durable._core.tasks import current_scheduler
-from trio_durable._durable import aio_groups, aio_sync, aio_tasks
+from trio_durable._durable import aio_futures, aio_groups, aio_queues, aio_sync, aio_tasks, aio_waits
 
 __all__ = ["DURABLE", "PASSED", "asyncio_facade"]
 
@@ -31,9 +31,9 @@ async def sleep(delay: float, result: Any = None) -> Any:
     return result
 
 
-def current_task(loop: object = None) -> aio_tasks.AioTask:
+def current_task(loop: object = None) -> aio_futures.AioTask:
     """The task that is running."""
-    return aio_tasks.running_task()
+    return aio_futures.running_task()
 
 
 class _Loop:
@@ -46,9 +46,9 @@ class _Loop:
         """The orchestration's clock, in seconds."""
         return timeouts.current_time()
 
-    def create_future(self) -> aio_tasks.AioFuture:
+    def create_future(self) -> aio_futures.AioFuture:
         """A future to be settled by hand."""
-        return aio_tasks.AioFuture()
+        return aio_futures.AioFuture()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(asyncio.AbstractEventLoop, name):
@@ -68,7 +68,7 @@ def get_running_loop() -> _Loop:
 
 def isfuture(obj: object) -> bool:
     """Whether `obj` is a future or a task of asyncio's names."""
-    return isinstance(obj, aio_tasks.AioFuture)
+    return isinstance(obj, aio_futures.AioFuture)
 
 
 DURABLE: dict[str, Any] = {
@@ -76,18 +76,18 @@ DURABLE: dict[str, Any] = {
     "BoundedSemaphore": aio_sync.BoundedSemaphore,
     "Condition": aio_sync.Condition,
     "Event": aio_sync.Event,
-    "Future": aio_tasks.AioFuture,
-    "LifoQueue": aio_sync.LifoQueue,
+    "Future": aio_futures.AioFuture,
+    "LifoQueue": aio_queues.LifoQueue,
     "Lock": aio_sync.Lock,
-    "PriorityQueue": aio_sync.PriorityQueue,
-    "Queue": aio_sync.Queue,
-    "QueueShutDown": aio_sync.QueueShutDown,
+    "PriorityQueue": aio_queues.PriorityQueue,
+    "Queue": aio_queues.Queue,
+    "QueueShutDown": aio_queues.QueueShutDown,
     "Semaphore": aio_sync.Semaphore,
-    "Task": aio_tasks.AioTask,
+    "Task": aio_futures.AioTask,
     "TaskGroup": aio_groups.TaskGroup,
-    "Timeout": aio_groups.Timeout,
+    "Timeout": aio_waits.Timeout,
     "all_tasks": aio_tasks.all_tasks,
-    "as_completed": aio_groups.as_completed,
+    "as_completed": aio_waits.as_completed,
     "current_task": current_task,
     "gather": aio_tasks.gather,
     "get_event_loop": get_running_loop,
@@ -95,10 +95,10 @@ DURABLE: dict[str, Any] = {
     "isfuture": isfuture,
     "shield": aio_tasks.shield,
     "sleep": sleep,
-    "timeout": aio_groups.timeout,
-    "timeout_at": aio_groups.timeout_at,
-    "wait": aio_groups.wait,
-    "wait_for": aio_groups.wait_for,
+    "timeout": aio_waits.timeout,
+    "timeout_at": aio_waits.timeout_at,
+    "wait": aio_waits.wait,
+    "wait_for": aio_waits.wait_for,
 }
 
 _PASSED = (
