@@ -50,7 +50,7 @@ async def play(target: Any) -> list[str]:
     worker = Worker(target)
     worker.add_orchestrator(expense)
     worker.add_activity(notify)
-    results = []
+    results: list[str] = []
     async with trio.open_nursery() as nursery, Client(target) as client:
         await nursery.start(worker.serve)
         for patience, answered in ((50.0, True), (0.1, False)):

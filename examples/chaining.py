@@ -25,7 +25,7 @@ async def tour(ctx: OrchestrationContext) -> list[str]:
 
 
 def tour_generator(ctx: OrchestrationContext) -> Generator[Any, Any, list[str]]:
-    greetings = []
+    greetings: list[str] = []
     for city in CITIES:
         greetings.append((yield ctx.call_activity(hello, input=city)))
     return greetings

@@ -21,9 +21,10 @@ import sysconfig
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import trio
 from survey import Report, Request, Survey, list_files, measure, summarise, survey
@@ -94,7 +95,7 @@ async def _ready(sidecar: trio.Process) -> None:
 
 
 @contextlib.contextmanager
-def held_port() -> Iterator[int]:
+def held_port() -> Generator[int]:
     """A loopback port that stays ours while the sidecar that listens on it is dead."""
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -148,7 +149,7 @@ async def demo(folder: Path, limit: int, expire: bool) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def working_site(hold_at: int) -> AsyncIterator[Site]:
+async def working_site(hold_at: int) -> AsyncGenerator[Site]:
     """A folder of its own with a sidecar and a worker on it, all gone at the end."""
     with tempfile.TemporaryDirectory(prefix="trio-durable-demo-") as folder, held_port() as port:
         site = Site(Path(folder), port, hold_at)
@@ -182,7 +183,7 @@ def _figures(state: OrchestrationState | None) -> tuple[int, int, bool]:
     state.raise_if_failed()
     if state.runtime_status is OrchestrationStatus.TERMINATED:
         raise SystemExit("the survey was terminated")
-    status = state.get_custom_status() or {}
+    status: dict[str, Any] = state.get_custom_status() or {}
     return status.get("done", 0), status.get("of", 0), "report" in status or state.is_complete
 
 

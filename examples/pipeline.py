@@ -43,7 +43,7 @@ async def digitise(ctx: OrchestrationContext, names: list[str]) -> list[str]:
             async for text in scanned_out:
                 await done_in.send(await ctx.call_activity(translate, input=text))
 
-    results = []
+    results: list[str] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(scanner)
         nursery.start_soon(translator)

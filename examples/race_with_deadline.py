@@ -53,7 +53,7 @@ async def play(target: Any) -> list[str]:
     worker = Worker(target, drain_seconds=0)  # nobody needs the answers of those who lost
     worker.add_orchestrator(first_offer)
     worker.add_activity(ask)
-    results = []
+    results: list[str] = []
     async with trio.open_nursery() as nursery, Client(target) as client:
         await nursery.start(worker.serve)
         for search in ((50.0, list(SUPPLIERS)), (0.05, ["slow & cheap"])):

@@ -26,7 +26,7 @@ async def ship_one(ctx: OrchestrationContext, product: str) -> str:
 
 async def ship_all(ctx: OrchestrationContext, products: list[str]) -> list[str]:
     children = [ctx.call_sub_orchestrator(ship_one, input=product) for product in products]
-    report = []
+    report: list[str] = []
     for product, child in zip(products, children, strict=True):
         try:
             report.append(await child)

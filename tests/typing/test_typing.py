@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -29,7 +30,7 @@ def mypy(file: Path, cache: Path) -> str:
     return ran.stdout
 
 
-def pyright(file: Path, cache: Path) -> str:
+def pyright(file: Path, cache: Path, *how: str) -> str:
     program = shutil.which("pyright", path=str(Path(sys.executable).parent)) or shutil.which("pyright")
     if program is None:
         pytest.skip("pyright is not installed: pip install pyright")
@@ -37,7 +38,7 @@ def pyright(file: Path, cache: Path) -> str:
     environment = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
     try:
         ran = subprocess.run(
-            [program, "--pythonpath", sys.executable, str(file)],
+            [program, "--pythonpath", sys.executable, *how, str(file)],
             capture_output=True, text=True, cwd=ROOT, env=environment, timeout=PATIENCE,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -66,3 +67,22 @@ def test_what_is_wrong_is_found(checker, tmp_path):
     expected = {at for at, line in enumerate(file.read_text().splitlines(), 1) if line.endswith("# wrong")}
     output = checker(file, tmp_path)
     assert reported(output, file) == expected, output
+
+
+def test_what_users_read_is_typed_as_strictly_as_it_can_be(tmp_path):
+    """The examples, the guide and the README's blocks, under pyright's strictest rules: nothing is unknown."""
+    programs = tmp_path / "programs"
+    shutil.copytree(ROOT / "examples", programs, ignore=shutil.ignore_patterns("__pycache__"))
+    for page in ("README.md", "docs/guide.md"):
+        blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+        one_program = page == "docs/guide.md"
+        for number, block in enumerate(["\n\n".join(blocks)] if one_program else blocks):
+            (programs / f"{Path(page).stem.lower()}_{number}.py").write_text(block, encoding="utf-8")
+    settings = {
+        "typeCheckingMode": "strict",
+        "extraPaths": [str(ROOT), str(ROOT / "sandbox"), str(ROOT / "proto")],
+        "reportMissingModuleSource": False,
+    }
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    output = pyright(tmp_path / "pyrightconfig.json", tmp_path, "--project")
+    assert re.search(r"^0 errors", output, re.MULTILINE), output
