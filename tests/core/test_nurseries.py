@@ -173,6 +173,7 @@ def test_a_scope_under_another_is_its_child_until_it_is_detached():
     assert repr(other) == "<trio.CancelScope, exited>"
     parent._cancel(None)
     assert (child._cancelled, other._cancelled) == (True, False)
+    assert (repr(parent), repr(child)) == ("<trio.CancelScope, active, cancelled>", "<trio.CancelScope, active>")
     assert not scheduler.deadlines.unarmed
 
 

@@ -689,3 +689,12 @@ def test_crash_anywhere_changes_nothing(data):
                 else:
                     events.append(s.failed(what))
             s.turn(*events)
+
+
+def test_a_history_that_does_not_begin_with_a_start_is_told_apart():
+    async def main(replay):
+        raise AssertionError("not reached")
+
+    outcome = Replay("i", lambda started, replay: main(replay)).turn([ev.TaskScheduled(1, 0, "a")], [])
+    (end,) = outcome.actions
+    assert end.failure.error_message.startswith("orchestration '?', instance 'i': the code and the recorded history")

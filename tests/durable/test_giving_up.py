@@ -101,6 +101,32 @@ def test_work_that_goes_on_behind_a_shield_is_cancelled_with_the_shielded_wait(s
     assert s.completion.status is Status.CANCELED
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_work_that_is_cancelled_with_its_scope_hears_why(script, waits):  # noqa: F811
+    async def main(r):
+        reasons = []
+
+        async def works():
+            try:
+                await call(r, "work")
+            except trio.Cancelled as error:
+                reasons.append(error.reason)
+                raise
+
+        with trio.CancelScope() as scope:
+            work = r.spawn(works(), "work")
+            await trio.lowlevel.checkpoint()
+            scope.cancel("enough")
+            if waits:
+                await work
+        await trio.lowlevel.checkpoint()
+        return reasons
+
+    s = script(main)
+    s.start()
+    assert s.completion.result == ["enough"]
+
+
 # -- cancelled before the start ---------------------------------------------------------------------------------------
 
 

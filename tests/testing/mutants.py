@@ -53,7 +53,8 @@ also_copy = ["trio_durable_pytest", "sandbox", "proto", "docs", "examples", "REA
 pytest_add_cli_args_test_selection = [
     "tests/core", "tests/durable/test_asyncio.py", "tests/durable/test_batches.py", "tests/durable/test_cancel.py",
     "tests/durable/test_conformance.py", "tests/durable/test_deadlines.py", "tests/durable/test_equivalence.py",
-    "tests/durable/test_names.py", "tests/durable/test_structured.py", "tests/durable/test_waits.py",
+    "tests/durable/test_giving_up.py", "tests/durable/test_names.py", "tests/durable/test_structured.py",
+    "tests/durable/test_waits.py", "tests/durable/test_who_waits.py",
     "tests/testing/test_found.py", "tests/testing/test_fuzz.py", "tests/testing/test_halves.py",
     "tests/testing/test_histories.py", "tests/authoring/test_core.py",
 ]

@@ -103,7 +103,6 @@ class Scope(Deadline):
         if self._parent is not None:
             for scope in [each for each in self._children if each._outlives]:
                 scope._decide()
-                scope._called = scope._called or scope._cancelled
                 scope._attach(self._parent)
 
     def _decide(self) -> None:

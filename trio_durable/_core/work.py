@@ -66,17 +66,15 @@ class SpawnedTask(Scope):
         return scope
 
     def _sees_parent(self) -> bool:
-        if not super()._sees_parent():
-            return False
-        if not self._cancelled:
+        if super()._sees_parent():
             self._look()
-        return self._cancelled
+        return False  # what is around cancels it by `_decide`, for good
 
     def pause(self) -> None:
         self._look()
 
     def _look(self) -> None:
-        if not self._looking:
+        if not self._looking and not self._called:
             self._looking = True
             self._scheduler.put_off(self._decide)
 
