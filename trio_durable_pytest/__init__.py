@@ -41,6 +41,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("durable_histories")
     folder = metafunc.config.rootpath / (marker.args[0] if marker else metafunc.config.getini("durable_histories"))
     files = sorted(folder.rglob("*.json"))
+    if not files:
+        raise pytest.Collector.CollectError(
+            f"there are no recorded histories in {folder}: export one with `trio-durable history ID --json`, or name"
+            " another folder with @pytest.mark.durable_histories or the ini option durable_histories"
+        )
     metafunc.parametrize("durable_history", files, ids=[str(file.relative_to(folder)) for file in files], indirect=True)
 
 

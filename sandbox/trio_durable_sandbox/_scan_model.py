@@ -26,7 +26,7 @@ _REGISTERS: Final = {
 class Finding:
     """One thing that a replay could not repeat.
 
-    filename, line (from 1), column (from 1), end_line, end_column: where. code: TD1 ... TD9. api: what is called, or
+    filename, line (from 1), column (from 1), end_line, end_column: where. code: TD1 ... TD10. api: what is called, or
     the rule's name. message: what is wrong. remedy: what to write instead.
     """
 
@@ -58,6 +58,7 @@ RULE_TEXTS: Final = {
     "TD7": ("set order", "the order of a set, where the sandbox is off"),
     "TD8": ("replaying", "what is asked for depends on whether the code is being replayed"),
     "TD9": ("lost", "code after continue_as_new never takes effect"),
+    "TD10": ("host switch", "what is asked for depends on how the host is set up: -O, logging, packages"),
 }
 
 

@@ -7,10 +7,12 @@ what the codes mean.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ._policy import words
 from ._scan_model import Finding, Function, Source, context_name, finding
+
+__all__ = ["own_nodes", "shape_findings", "waits"]
 
 _WORK = frozenset(words(
     "call_activity call_child_orchestrator call_sub_orchestrator create_timer sleep wait_for_external_event when_all "
@@ -37,7 +39,7 @@ def shape_findings(source: Source, node: ast.AST, *, off: bool) -> list[Finding]
     return [each for rule in rules for each in rule(source, node)]
 
 
-def _own(root: ast.AST, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
+def own_nodes(root: ast.AST, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
     """The nodes below `root`, those of functions defined inside it left out."""
     waiting = list(ast.iter_child_nodes(root))
     while waiting:
@@ -48,11 +50,12 @@ def _own(root: ast.AST, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
             waiting[:0] = ast.iter_child_nodes(node)
 
 
-def _waits(nodes: list[ast.stmt]) -> bool:
+def waits(nodes: Sequence[ast.AST]) -> bool:
+    """Whether something in the nodes is awaited or yielded, functions defined inside left out."""
     return any(
         isinstance(each, ast.Await | ast.Yield | ast.YieldFrom | ast.AsyncFor | ast.AsyncWith)
         for node in nodes
-        for each in (node, *_own(node))
+        for each in (node, *own_nodes(node))
     )
 
 
@@ -76,7 +79,7 @@ def _unawaited(source: Source, function: Function) -> Iterator[Finding]:
         node.id for node in ast.walk(function) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)
     }
     word = "await" if isinstance(function, ast.AsyncFunctionDef) else "yield"
-    for node in _own(function, ast.Expr, ast.Assign):
+    for node in own_nodes(function, ast.Expr, ast.Assign):
         assert isinstance(node, ast.Expr | ast.Assign)
         asked = _work(source, function, node.value)
         if asked is None:
@@ -93,9 +96,9 @@ def _unawaited(source: Source, function: Function) -> Iterator[Finding]:
 
 
 def _swallowed(source: Source, function: Function) -> Iterator[Finding]:
-    for node in _own(function, ast.Try, ast.TryStar):
+    for node in own_nodes(function, ast.Try, ast.TryStar):
         assert isinstance(node, ast.Try | ast.TryStar)
-        if not _waits(node.body):
+        if not waits(node.body):
             continue
         for handler in node.handlers:
             caught = _ending(handler.type)
@@ -108,11 +111,11 @@ def _swallowed(source: Source, function: Function) -> Iterator[Finding]:
 
 
 def _suppressed(source: Source, function: Function) -> Iterator[Finding]:
-    for node in _own(function, ast.With, ast.AsyncWith):
+    for node in own_nodes(function, ast.With, ast.AsyncWith):
         assert isinstance(node, ast.With | ast.AsyncWith)
         for item in node.items:
             call = item.context_expr
-            if not isinstance(call, ast.Call) or not _waits(node.body):
+            if not isinstance(call, ast.Call) or not waits(node.body):
                 continue
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             ends = [each for each in call.args if _ending(each) is not None]
@@ -124,7 +127,7 @@ def _suppressed(source: Source, function: Function) -> Iterator[Finding]:
 def _raises(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Raise):
         yield node
-    yield from _own(node, ast.Raise)
+    yield from own_nodes(node, ast.Raise)
 
 
 def _ending(kind: ast.expr | None) -> str | None:
@@ -138,43 +141,43 @@ def _ending(kind: ast.expr | None) -> str | None:
 
 
 def _leaves_finally(source: Source, function: Function) -> Iterator[Finding]:
-    for node in _own(function, ast.Try, ast.TryStar):
+    for node in own_nodes(function, ast.Try, ast.TryStar):
         assert isinstance(node, ast.Try | ast.TryStar)
         for statement in node.finalbody:
-            for each in (statement, *_own(statement)):
-                if isinstance(each, ast.Return) and _waits(node.body):
+            for each in (statement, *own_nodes(statement)):
+                if isinstance(each, ast.Return) and waits(node.body):
                     message = "a return in `finally` drops the failure or the cancellation that is on its way"
                     yield finding(source, each, "TD4", "return in finally", message, "return after the block")
 
 
 def _busy_wait(source: Source, function: Function) -> Iterator[Finding]:
-    for node in _own(function, ast.While):
+    for node in own_nodes(function, ast.While):
         assert isinstance(node, ast.While)
         asks = [each.attr for each in ast.walk(node.test) if isinstance(each, ast.Attribute)]
-        leaves = any(isinstance(each, ast.Break | ast.Return | ast.Raise) for each in _own(node))
-        if _TELLS_TIME.intersection(asks) and not _waits(node.body) and not leaves:
+        leaves = any(isinstance(each, ast.Break | ast.Return | ast.Raise) for each in own_nodes(node))
+        if _TELLS_TIME.intersection(asks) and not waits(node.body) and not leaves:
             message = "this loop waits for something to change, but within a turn no time passes and nothing arrives"
             remedy = "await the future, an event or a timer inside the loop"
             yield finding(source, node.test, "TD5", "busy wait", message, remedy)
 
 
 def _replaying(source: Source, function: Function) -> Iterator[Finding]:
-    for node in _own(function, ast.If):
+    for node in own_nodes(function, ast.If):
         assert isinstance(node, ast.If)
         if not any(isinstance(each, ast.Attribute) and each.attr == "is_replaying" for each in ast.walk(node.test)):
             continue
         body = [*node.body, *node.orelse]
-        calls = [each for statement in body for each in _own(statement, ast.Call) if isinstance(each, ast.Call)]
+        calls = [each for statement in body for each in own_nodes(statement, ast.Call) if isinstance(each, ast.Call)]
         asks = any(_work(source, function, each) for each in calls)
-        leaves = any(isinstance(each, ast.Return) for statement in body for each in (statement, *_own(statement)))
-        if asks or leaves or _waits(body):
+        leaves = any(isinstance(each, ast.Return) for statement in body for each in (statement, *own_nodes(statement)))
+        if asks or leaves or waits(body):
             message = "what is asked for depends on whether the code is being replayed, so no replay asks for the same"
             remedy = "use is_replaying only around output such as log lines"
             yield finding(source, node.test, "TD8", "is_replaying", message, remedy)
 
 
 def _lost(source: Source, function: Function) -> Iterator[Finding]:
-    for node in (function, *_own(function)):
+    for node in (function, *own_nodes(function)):
         for block in ("body", "orelse", "finalbody"):
             statements = getattr(node, block, None)
             if not isinstance(statements, list):
@@ -186,7 +189,7 @@ def _lost(source: Source, function: Function) -> Iterator[Finding]:
                     and isinstance(call.func, ast.Attribute)
                     and call.func.attr == "continue_as_new"
                 )
-                if restarts and _waits(statements[position + 1 :]):
+                if restarts and waits(statements[position + 1 :]):
                     message = "the orchestration starts over at the first await after continue_as_new: the rest is lost"
                     remedy = "await first, then call continue_as_new and return"
                     yield finding(source, statement, "TD9", "continue_as_new", message, remedy)
@@ -221,11 +224,11 @@ _OUTLIVES = "keep it in a local variable, or pass it through continue_as_new; or
 
 
 def _shared_global(source: Source, function: Function) -> Iterator[Finding]:
-    declared = {name for node in _own(function, ast.Global) if isinstance(node, ast.Global) for name in node.names}
+    declared = {name for node in own_nodes(function, ast.Global) if isinstance(node, ast.Global) for name in node.names}
     local = {
         node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     } | {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
-    for node in _own(function, ast.Assign, ast.AugAssign):
+    for node in own_nodes(function, ast.Assign, ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         for target in targets:
             if isinstance(target, ast.Name) and target.id in declared:

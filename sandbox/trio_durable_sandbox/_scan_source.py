@@ -1,6 +1,7 @@
 """The static scan: finds in source text, without running it, what the sandbox would refuse at run time.
 
-It reads the same policy table (`_policy`), and a few rules of shape (`_scan_shape`) that no call at run time shows.
+It reads the same policy table (`_policy`), and a few rules of shape (`_scan_shape`, `_scan_host`) that no call at
+run time shows.
 What it looks at is orchestration code only: functions that use an orchestration context or are registered as
 orchestrators, and everything in the scanned files that they reach by name. Activities may do what they like.
 
@@ -13,6 +14,7 @@ orchestrators, and everything in the scanned files that they reach by name. Acti
     TD7  set order       the order of a set; only where the sandbox is off
     TD8  replaying       what is asked for depends on whether the code is being replayed
     TD9  lost            code after continue_as_new that never takes effect
+    TD10 host switch     what is asked for depends on how the host is set up
 
 A line with the comment `# trio-durable: ignore` is left alone, and so is a `with unsafe():` block. The scan reads
 names, not values: what it cannot follow it does not report, and the sandbox is there for that.
@@ -21,16 +23,15 @@ names, not values: what it cannot follow it does not report, and the sandbox is 
 from __future__ import annotations
 
 import ast
-import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from ._depth import room_for
 from ._scan_calls import Reader
+from ._scan_host import host_findings
 from ._scan_model import RULE_TEXTS, Finding, Function, Source
 from ._scan_shape import shape_findings
 
-__all__ = ["RULE_TEXTS", "Finding", "Source", "scan_paths", "scan_source", "source_files"]
+__all__ = ["RULE_TEXTS", "Finding", "Source", "scan", "scan_source"]
 
 
 def scan_source(text: str, filename: str = "<string>", *, mode: str = "strict") -> list[Finding]:
@@ -38,30 +39,11 @@ def scan_source(text: str, filename: str = "<string>", *, mode: str = "strict") 
 
     Raises SyntaxError for what is no Python.
     """
-    return _scan([Source(filename, text)], mode)
+    return scan([Source(filename, text)], mode)
 
 
-def scan_paths(paths: Iterable[str | os.PathLike[str]], *, mode: str = "strict") -> list[Finding]:
-    """The same for files and folders (all their `.py` files); helpers that one file imports from another are followed.
-
-    Raises FileNotFoundError for a path that is not there, SyntaxError for a file that is no Python.
-    """
-    sources = []
-    for path in paths:
-        for file in source_files(path):
-            sources.append(Source(str(file), file.read_text(encoding="utf-8")))
-    return _scan(sources, mode)
-
-
-def source_files(path: str | os.PathLike[str]) -> list[Path]:
-    """A file, or all `.py` files of a folder in order; raises FileNotFoundError for a path that is not there."""
-    found = Path(path)
-    if not found.exists():
-        raise FileNotFoundError(f"there is no {found}")
-    return sorted(found.rglob("*.py")) if found.is_dir() else [found]
-
-
-def _scan(sources: list[Source], mode: str) -> list[Finding]:
+def scan(sources: list[Source], mode: str) -> list[Finding]:
+    """Everything that the rules find in these files, which may import from each other."""
     if mode not in ("strict", "best_effort", "off"):
         raise ValueError(f"mode must be strict, best_effort or off; got {mode!r}")
     found: dict[Finding, None] = {}
@@ -76,6 +58,8 @@ def _scan(sources: list[Source], mode: str) -> list[Finding]:
             reader = Reader(source, node, off=mode == "off")
             reader.read()
             reader.found += shape_findings(source, node, off=mode == "off")
+            if isinstance(node, Function):
+                reader.found += host_findings(source, node)
         found.update(dict.fromkeys(each for each in reader.found if each.line not in source.ignored))
         for name in sorted(reader.names):
             waiting += _reached(source, name, sources)

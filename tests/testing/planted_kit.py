@@ -45,11 +45,20 @@ SECOND_HALF = frozenset((FOLDER / "second_half.txt").read_text(encoding="utf-8")
 
 #: What the kit as it was found of the second half, and which twins it accused, before anything was mended for it.
 FIRST_RUN = (
-    "On its first run over the second half, as it was then, the kit found 39 of 51 faults and accused one twin of 51"
+    "On its first run over part 2, as it was then, the kit found 39 of 51 faults and accused one twin of 51"
     " (stale_wait, as it did not carry out `ctx.send_event`). Not found were: changed_child_id, condition_without_loop,"
     " float_sum, last_writer_wins, local_timezone, numbered_as_completed, refund_misses_the_slow, shielded_wait,"
     " snapshot_written_back, sort_ties, suppressed_cancellation, tie_in_a_set. Mended since: `any_order=`, the fault"
     " `cancel`, `replay_history(exact=True)`, events between orchestrations, three rules of the static check."
+)
+
+#: What was written last, of kinds that were not there yet, before the kit was run on it.
+THIRD_PART = frozenset((FOLDER / "third_part.txt").read_text(encoding="utf-8").split())
+
+FIRST_RUN_OF_THE_THIRD = (
+    "Of part 3 the kit as it was found 14 of 18 faults, and accused no twin. Not found were: assert_that_asks,"
+    " compensation_registered_late, logging_level_branch, optional_import."
+    " Mended since: the rules about the host's set-up in the static check, and failures that come in a row."
 )
 
 #: What a test of these would say beside the results: that the order in which answers come must not matter.  It is said
@@ -221,10 +230,11 @@ def table() -> str:
         "deterministic or kept the state apart; then a history from a process with another hash seed and time zone is",
         "replayed. Faults of changed code are found by replaying the old code's history.",
         "",
-        "Half 1 was written together with the kit, half 2 by somebody who had not read it.",
+        "Part 1 was written together with the kit, part 2 by somebody who had not read it, part 3 after both.",
         *textwrap.wrap(FIRST_RUN, 118),
+        *textwrap.wrap(FIRST_RUN_OF_THE_THIRD, 118),
         "",
-        f"| fault | half | sandbox | {' | '.join(TOOLS)} |",
+        f"| fault | part | sandbox | {' | '.join(TOOLS)} |",
         f"|---|---|---|{'---|' * len(TOOLS)}",
     ]
     count = 0
@@ -236,8 +246,8 @@ def table() -> str:
         count += bool(found)
         what = ast.get_docstring(ast.parse((FOLDER / name / "faulty.py").read_text()))
         marks = " | ".join("found" if tool in found else "" for tool in TOOLS)
-        half = 2 if name in SECOND_HALF else 1
-        lines.append(f"| {name}: {what} | {half} | {sandbox_of(code)} | {marks} |")
+        part = 2 if name in SECOND_HALF else 3 if name in THIRD_PART else 1
+        lines.append(f"| {name}: {what} | {part} | {sandbox_of(code)} | {marks} |")
     lines += ["", f"{count} of {len(NAMES)} faults found, 0 of {len(NAMES)} twins accused.", ""]
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
     ["call", n] . ["retry", n, attempts] . ["child", program] . ["sleep", s] . ["wait", name, seconds] . ["guid"]
     ["now"] . ["status", n] . ["seq", [...]] . ["try", p] . ["all", [...]] . ["any", [...]] . ["timeout", s, p]
     ["nursery", [...]] . ["move on", s, p] . ["first wins", [...]] . ["shield", s, p] . ["lock", [...]]
+    ["patched", name, p] . ["saga", [...]] . ["send", name, n] . ["channel", [...]]
 """
 
 from __future__ import annotations
@@ -161,6 +162,39 @@ async def locked(ctx, programs):
     return found
 
 
+async def patched(ctx, name, program):
+    return [name, await step(ctx, program) if ctx.is_patched(name) else "unpatched"]
+
+
+async def saga(ctx, programs):
+    found = []
+    async with ctx.saga() as undone:
+        for each in programs:
+            undone.compensate(echo, input=len(found))
+            found.append(await step(ctx, each))
+    return found
+
+
+async def send(ctx, name, n):
+    """To itself."""
+    await ctx.send_event(ctx.instance_id, name, data=n)
+
+
+async def channel(ctx, programs):
+    """Each sends what it saw through a channel without room."""
+    into, out = trio.open_memory_channel(0)
+
+    async def one(end, each):
+        async with end:
+            await end.send(await step(ctx, each))
+
+    async with trio.open_nursery() as inner, out:
+        async with into:
+            for each in programs:
+                inner.start_soon(one, into.clone(), each)
+        return [each async for each in out]
+
+
 VERBS = {
     "call": call,
     "retry": retry,
@@ -180,4 +214,8 @@ VERBS = {
     "first wins": first_wins,
     "shield": shield,
     "lock": locked,
+    "patched": patched,
+    "saga": saga,
+    "send": send,
+    "channel": channel,
 }

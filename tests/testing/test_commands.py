@@ -93,6 +93,20 @@ def test_replay_of_a_module_without_the_orchestrator(capsys):
     assert "orchestrator 'waits', which is not there to replay it" in capsys.readouterr().err
 
 
+def test_replay_with_a_file_of_a_package(tmp_path, capsys, monkeypatch):
+    package = tmp_path / "warehouse" / "flows"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "names.py").write_text("EVENT = 'go'")
+    (package / "main.py").write_text(
+        "from .names import EVENT\nasync def waits(ctx):\n    return await ctx.wait_for_external_event(EVENT)\n"
+    )
+    monkeypatch.setattr("sys.path", sys.path[:])
+    assert main(["replay", str(package / "main.py"), str(FOLDER / "suspended.json")]) == 0
+    assert "1 of 1 histories agree" in capsys.readouterr().out
+
+
 def test_replay_of_an_empty_folder(tmp_path):
     assert main(["replay", "tests.testing.shop", str(tmp_path)]) == 2
 
@@ -104,6 +118,13 @@ def test_check(tmp_path, capsys):
     assert "flow.py:3:40: TD1 os.getpid is not deterministic. Instead: ask in an activity" in capsys.readouterr().out
     assert main(["check", str(tmp_path), "--format", "sarif"]) == 1
     assert json.loads(capsys.readouterr().out)["version"] == "2.1.0"
+    (tmp_path / "broken.py").write_text("\n\ndef (:")
+    assert main(["check", str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert "flow.py:3:40: TD1" in told.out  # the others are read all the same
+    assert f"{tmp_path / 'broken.py'}:3: not read, as it is no Python: invalid syntax" in told.err
+    assert "1 file read, 1 finding\n" in told.err
+    (tmp_path / "broken.py").unlink()
     flow.write_text("async def main(ctx):\n    return await ctx.call_activity('x')\n")
     assert main(["check", str(tmp_path), "--sandbox", "off"]) == 0
     assert capsys.readouterr().out == ""

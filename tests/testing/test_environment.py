@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.testing import shop
-from trio_durable import NonDeterminismError, OrchestrationFailedError, OrchestrationStatus, Worker
+from trio_durable import NonDeterminismError, NotRegisteredError, OrchestrationFailedError, OrchestrationStatus, Worker
 from trio_durable.testing import ReplayDisagreementError, StuckError, TurnTooLongError, open_test_environment, pair
 
 
@@ -40,6 +40,33 @@ async def test_time_passes_when_it_is_told_to(durable_environment):
     assert order.status is OrchestrationStatus.COMPLETED
     with pytest.raises(ValueError, match="backwards"):
         await env.advance(-1)
+
+
+async def test_turns_take_no_time_that_counts(durable_environment):
+    """Turns move the clock a little, so that no two have one time; `advance` goes as far as it says beyond that."""
+    env = durable_environment
+    env.fake(shop.ship, takes=3600)
+    instance = env.schedule(shop.quick, input=shop.Order("tea", 1))
+    await env.advance(3599)
+    assert instance.status is OrchestrationStatus.RUNNING
+    await env.advance(1)
+    assert await instance.result() == "parcel of tea"
+    again = env.schedule(shop.counts_down, input=5)
+    await env.advance(5)
+    assert again.custom_status is None
+    assert again.status is OrchestrationStatus.COMPLETED
+
+
+async def test_an_activity_that_nobody_has_is_an_error_of_the_test():
+    worker = Worker("nowhere")
+    worker.add_orchestrator(shop.quick)
+    async with open_test_environment(worker) as env:
+        env.fake(shop.ship, takes=1)
+        with pytest.raises(NotRegisteredError, match=r"'quick-1' calls activity 'ship', which is not there: register"):
+            await env.run(shop.quick, input=shop.Order("tea", 1))
+    async with open_test_environment(worker) as env:
+        env.fake(shop.ship, fails_on=True)
+        assert await env.run(shop.quick, input=shop.Order("tea", 1)) == "lost"
 
 
 async def test_fakes(durable_environment):

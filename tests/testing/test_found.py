@@ -56,3 +56,30 @@ def test_a_failure_during_a_cancel_is_told_without_the_cancelled_beside_it():
     assert outcome.failure.error_type == "ExceptionGroup"
     assert "TaskFailedError" in outcome.failure.error_message
     assert "Cancelled" not in outcome.failure.error_message
+
+
+def test_a_patch_that_is_asked_for_by_what_was_held_back():
+    """The turn that resumed had the record of the patch, and its start was held back behind the answer."""
+    outcome = play(
+        patched_after_the_answer,
+        """
+        start
+        turn root
+        suspend
+        complete root #1
+        turn root
+        resume
+        turn root
+        complete root #2
+        """,
+        activities={"first": lambda _: None, "second": lambda _: None},
+    )
+    assert outcome.result is True
+
+
+async def patched_after_the_answer(ctx):
+    await ctx.call_activity("first")
+    if not (patched := ctx.is_patched("p")):
+        return patched
+    await ctx.call_activity("second")
+    return patched

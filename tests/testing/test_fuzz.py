@@ -25,6 +25,7 @@ LEAVES = st.one_of(
     st.tuples(st.just("guid")),
     st.tuples(st.just("now")),
     st.tuples(st.just("status"), st.integers(0, 9)),
+    st.tuples(st.just("send"), NAMES, st.integers(0, 9)),
 )
 
 
@@ -32,10 +33,11 @@ def larger(inner):
     several = st.lists(inner, max_size=3)
     some = st.lists(inner, min_size=1, max_size=3)
     return st.one_of(
-        st.tuples(st.sampled_from(["seq", "all", "nursery", "lock"]), several),
+        st.tuples(st.sampled_from(["seq", "all", "nursery", "lock", "saga", "channel"]), several),
         st.tuples(st.sampled_from(["any", "first wins"]), some),
         st.tuples(st.sampled_from(["try", "child"]), inner),
         st.tuples(st.sampled_from(["timeout", "move on", "shield"]), SECONDS, inner),
+        st.tuples(st.just("patched"), NAMES, inner),
     )
 
 

@@ -14,9 +14,15 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.testing import faulty, shop
+from tests.testing import faulty, shop, small
 from tests.testing.conftest import shop_worker
-from trio_durable import JsonConverter, NonDeterminismError, OrchestrationStatus, Worker
+from trio_durable import (
+    JsonConverter,
+    NonDeterminismError,
+    NotRegisteredError,
+    OrchestrationStatus,
+    Worker,
+)
 from trio_durable.testing import (
     DidNotEndError,
     OrderError,
@@ -27,6 +33,8 @@ from trio_durable.testing import (
     replays,
     strategies,
 )
+from trio_durable.testing.script import Player
+from trio_durable.testing.shrinking import play_what_can_be, shortest
 
 ENDS = (OrchestrationStatus.COMPLETED, OrchestrationStatus.TERMINATED, OrchestrationStatus.CANCELED)
 ORDERS = st.builds(shop.Order, item=st.text(max_size=3), count=st.integers(0, 12))
@@ -86,10 +94,14 @@ def test_a_failure_shrinks_to_a_script_that_plays_again():
     finally:
         options_check[0] = None
     assert isinstance(error, AssertionError)
-    script = notes.partition('"""')[2].partition('"""')[0]
-    lines = [line.strip() for line in script.strip().splitlines()]
+    lines = script_of(notes)
     assert lines == ["start", "turn root", "fail root #1 InjectedError"]
-    assert play(faulty.swallows, script).result is None
+    assert play(faulty.swallows, lines).result is None
+
+
+def script_of(notes):
+    """The script of a regression test."""
+    return [line.strip() for line in notes.partition('"""')[2].partition('"""')[0].strip().splitlines()]
 
 
 def _refuse(condition):
@@ -100,7 +112,7 @@ def test_what_never_ends_is_found():
     error, notes = failing(faulty.waits_twice, events={"go": 1})
     assert isinstance(error, DidNotEndError)
     assert "it waits for external event 'go'" in str(error)
-    assert "raise go 1" in notes
+    assert script_of(notes) == ["start"]
 
 
 def test_unknown_faults():
@@ -351,3 +363,115 @@ def test_a_converter_may_write_a_value_in_many_ways():
     worker.add_orchestrator(shop.generator)
     worker.add_activity(shop.charge)
     replays(shop.generator, inputs=2, worker=worker, settings=settings(max_examples=20))(lambda outcome: None)()
+
+
+def test_a_stand_in_may_be_a_value():
+    @replays(small.two_names, activities={"first": None, "second": "r"}, faults=[])
+    def it_answers(outcome):
+        assert outcome.result == [None, "r"]
+
+    it_answers()
+    assert play(small.two_names, "start", activities={"first": 0, "second": []}).result == [0, []]
+
+
+def test_an_activity_that_nobody_has_is_an_error_of_the_test():
+    with pytest.raises(NotRegisteredError, match="there is no activity 'second' to call: register it"):
+        play(small.two_names, "start", activities={"first": None})
+
+
+def test_the_printed_script_is_the_shortest():
+    """Hypothesis alone leaves lines that another line needs, and inputs on which later lines depend."""
+
+    @replays(
+        small.holds,
+        inputs=st.lists(st.sampled_from("abcd"), max_size=4, unique=True),
+        activities={"hold": lambda article: article, "release": None, "pack": None},
+        settings=settings(max_examples=300, database=None, derandomize=True),
+    )
+    def releases(outcome):
+        if any(call.failure for call in outcome.calls("pack")):
+            held = [call for call in outcome.calls("hold") if call.failure is None]
+            assert not held
+
+    with pytest.raises(AssertionError) as caught:
+        releases()
+    lines = script_of(caught.value.__notes__[0])
+    assert lines == [
+        'start ["a"]',
+        "turn root",
+        'complete root #1 "a"',
+        "turn root",
+        "fire root #2",
+        "turn root",
+        "fail root #3 InjectedError",
+    ]
+    with pytest.raises(AssertionError):
+        releases.play(lines)
+
+
+@pytest.mark.parametrize(
+    ("failing", "wanted"),
+    [
+        (lambda lines: {"b", "d"} <= set(lines), ["start", "b", "d"]),
+        (lambda lines: True, ["start"]),
+        (lambda lines: len(lines) > 3, None),
+        (lambda lines: False, None),
+    ],
+)
+def test_scripts_are_shortened(failing, wanted):
+    lines = ["start", *"abcde"]
+    found = shortest(lines, lambda some: list(some) if failing(some) else None)
+    assert (found == wanted) if wanted else (found is None or len(found) == 4)
+
+
+def test_a_line_of_a_shortened_script_may_mean_the_next_best():
+    """Without the failure and its second attempt, the call has another number, and the child another id."""
+    player = Player(two_children(), "mother")
+    lines = ["start", "turn root", "turn root:0009", 'complete root:0009 #4 "x"', "complete root #7", "fire root #8"]
+    play_what_can_be(player, lines)
+    assert player.lines == ["start", "turn root", "turn root:0001", 'complete root:0001 #1 "x"']
+    player.close()
+
+
+def two_children() -> Worker:
+    async def child(ctx):
+        return await ctx.call_activity("work")
+
+    async def mother(ctx):
+        return await ctx.when_all([ctx.call_child_orchestrator(child), ctx.call_child_orchestrator(child)])
+
+    worker = Worker("nowhere", sandbox="off")
+    worker.add_orchestrator(mother)
+    worker.add_orchestrator(child)
+    return worker
+
+
+def test_time_that_a_script_lets_pass_beside_a_cancel_is_not_the_orchestrations():
+    """Two days pass in the child while the tidying up is under way: that is how the script has it."""
+
+    @replays(small.tidies, orchestrators=[small.slow_child], activities={"tidy": None})
+    def is_quick(outcome):
+        pass
+
+    is_quick.play("start\nturn root\nturn root:0001\ncancel\nturn root\nfire root:0001 #1")
+    is_quick()
+
+
+def test_what_other_examples_log_is_not_shown(caplog):
+    @replays(small.complains, inputs=st.integers(0, 100), settings=settings(database=None))
+    def is_small(outcome):
+        assert outcome.result != 7
+
+    with pytest.raises(AssertionError):
+        is_small()
+    assert {record.message for record in caplog.records} == {"complaint 7"}
+
+
+def test_the_traceback_shows_the_users_function():
+    @replays(shop.waits, events={"go": 1})
+    def is_two(outcome):
+        assert outcome.result == 2
+
+    with pytest.raises(AssertionError) as caught:
+        is_two()
+    assert not any(entry.path.name == "properties.py" for entry in caught.traceback if not entry.ishidden(caught))

@@ -203,6 +203,11 @@ def test_an_orchestration_is_known_by_its_annotation_or_decorator():
         ("while not ctx.is_suspended:\n    x = 1", "TD5"),
         ("if ctx.is_replaying:\n    return 1", "TD8"),
         ("ctx.continue_as_new(1)\nawait ctx.sleep(1)", "TD9"),
+        ("assert await ctx.call_activity('a')", "TD10"),
+        ("if __debug__:\n    await ctx.sleep(1)", "TD10"),
+        ("if log.isEnabledFor(10):\n    return 1\nawait ctx.sleep(1)", "TD10"),
+        ("while log.getEffectiveLevel() > 10:\n    await ctx.sleep(1)", "TD10"),
+        ("x = (await ctx.sleep(1)) if not __debug__ else None", "TD10"),
     ],
 )
 def test_shapes(body, code):
@@ -220,10 +225,57 @@ def test_shapes(body, code):
         "if not ctx.is_replaying:\n    print('once')",
         "await ctx.sleep(1)\nctx.continue_as_new(1)\nreturn None",
         "timer = ctx.sleep(1)\nawait timer",
+        "x = await ctx.sleep(1)\nassert x is None",
+        "if log.isEnabledFor(10):\n    log.debug('slow')",
+        "if __debug__:\n    x = 1",
     ],
 )
 def test_shapes_that_are_right(body):
     assert found(main(body)) == []
+
+
+@pytest.mark.parametrize(
+    ("imports", "test", "code"),
+    [
+        ("try:\n    import fast\nexcept ImportError:\n    fast = None", "fast", ["TD10"]),
+        ("try:\n    import a\n    A = 1\nexcept (OSError, ModuleNotFoundError):\n    A = 0", "not A", ["TD10"]),
+        ("try:\n    import tomllib\nexcept ImportError:\n    import tomli as tomllib", "tomllib", []),
+        ("try:\n    import fast\nexcept ValueError:\n    fast = None", "fast", []),
+        ("try:\n    FAST = 1\nexcept ImportError:\n    FAST = 0", "FAST", []),
+    ],
+)  # fmt: skip
+def test_what_is_asked_for_does_not_depend_on_what_is_installed(imports, test, code):
+    asks = found(main(f"if {test}:\n    await ctx.sleep(1)", imports))
+    assert [line.split()[1] for line in asks] == code
+    assert found(main(f"x = 1 if {test} else 2", imports)) == []
+
+
+def test_files_are_read_as_python_reads_them(tmp_path):
+    body = "import os\nasync def main(ctx):\n    x = 'ä'; await ctx.call_activity('a', input=os.getpid())\n"
+    (tmp_path / "mark.py").write_bytes(b"\xef\xbb\xbf" + body.encode())
+    (tmp_path / "coded.py").write_bytes(("# -*- coding: latin-1 -*-\n" + body).encode("latin-1"))
+    assert [each.line for each in check_paths([tmp_path])] == [4, 3]
+
+
+@pytest.mark.parametrize("content", [b"def (:", b"x = '\xe4'", b"# coding: nonsense\n", b"x = 1\0"])
+def test_a_file_that_is_no_python_is_named(tmp_path, content):
+    (tmp_path / "broken.py").write_bytes(content)
+    (tmp_path / "flow.py").write_text("import os\nasync def main(ctx):\n    return os.getpid()\n")
+    with pytest.raises(SyntaxError) as caught:
+        check_paths([tmp_path])
+    assert caught.value.filename == str(tmp_path / "broken.py")
+    seen = {}
+    assert len(check_paths([tmp_path], seen=seen.setdefault)) == 1
+    assert [path.name for path, wrong in seen.items() if wrong is not None] == ["broken.py"]
+
+
+def test_hidden_folders_and_virtual_environments_are_not_read(tmp_path):
+    for folder in (".hidden", "__pycache__", "env/lib", "site-packages", "package"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "flow.py").write_text("import os\nasync def main(ctx):\n    return os.getpid()\n")
+    (tmp_path / "env" / "pyvenv.cfg").write_text("")
+    assert [Path(each.filename).parent.name for each in check_paths([tmp_path])] == ["package"]
+    assert len(check_paths([tmp_path / "env" / "lib"])) == 1  # asked for by name
 
 
 def test_without_the_sandbox_the_hosts_values_are_faults():

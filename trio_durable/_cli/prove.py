@@ -126,11 +126,17 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _import(name: str) -> ModuleType:
     if name.endswith(".py"):
-        path = Path(name)
+        path = Path(name).resolve()
         if not path.is_file():
             raise ImportError(f"there is no file {name}")
-        sys.path.insert(0, str(path.resolve().parent))
-        return importlib.import_module(path.stem)
+        # A file of a package is imported as that, or its relative imports would lead nowhere.
+        dotted = [path.parent.name] if path.name == "__init__.py" else [path.parent.name, path.stem]
+        folder = path.parent
+        while (folder / "__init__.py").is_file():
+            folder = folder.parent
+            dotted.insert(0, folder.name)
+        sys.path.insert(0, str(folder))
+        return importlib.import_module(".".join(dotted[1:]))
     sys.path.insert(0, "")
     return importlib.import_module(name)
 
@@ -148,13 +154,20 @@ def _worker(module: ModuleType, name: str) -> Worker:
 
 
 def _check(options: argparse.Namespace) -> int:
+    files: list[tuple[Path, SyntaxError | None]] = []
     try:
-        count = sum(len(list(path.rglob("*.py"))) if path.is_dir() else 1 for path in map(Path, options.paths))
-        findings = check_paths(options.paths, mode=options.sandbox)
-    except (OSError, SyntaxError) as error:
+        findings = check_paths(options.paths, mode=options.sandbox, seen=lambda *each: files.append(each))
+    except OSError as error:
         return _say(error)
-    if not count:
+    if not files:
         return _say(f"there is no Python source in {', '.join(options.paths)}")
     sys.stdout.write(render_findings(findings, options.format))
-    print(f"{count} files read, {len(findings)} findings", file=sys.stderr)
-    return 1 if findings else 0
+    unread = [(path, wrong) for path, wrong in files if wrong is not None]
+    for path, wrong in unread:
+        _say(f"{path}:{wrong.lineno or 1}: not read, as it is no Python: {wrong.msg}")
+    print(f"{_count(len(files) - len(unread), 'file')} read, {_count(len(findings), 'finding')}", file=sys.stderr)
+    return 2 if unread else 1 if findings else 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

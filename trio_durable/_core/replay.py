@@ -200,6 +200,9 @@ class Replay(Asking):
         if self.is_suspended and not isinstance(event, ExecutionResumed | ExecutionTerminated):
             if not isinstance(event, ExecutionSuspended):  # a second suspension changes nothing; one resume ends both
                 self._held_back.append(event)
+                if isinstance(event, OrchestratorStarted):
+                    # What the code asks once it is resumed was recorded with that turn, whose start lies behind here.
+                    self.patches.record(event.patches)
             return
         self._apply(event)
 

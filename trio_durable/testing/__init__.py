@@ -15,9 +15,9 @@ Our own suite uses it, and has no helper that users lack.  What needs Hypothesis
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from trio_durable_sandbox._scan_files import scan_paths as check_paths
 from trio_durable_sandbox._scan_report import render as render_findings
 from trio_durable_sandbox._scan_source import Finding
-from trio_durable_sandbox._scan_source import scan_paths as check_paths
 from trio_durable_sandbox._scan_source import scan_source as check_source
 
 from trio_durable.testing.conformance import ConformanceError, check_converter, check_sidecar, check_store

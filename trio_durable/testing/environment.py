@@ -25,7 +25,8 @@ from trio_durable._core.envelope import unseal
 from trio_durable._core.events import Status
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.mailbox import CANCEL_EVENT
-from trio_durable._errors import DurableError
+from trio_durable._durable.context import SEND_EVENT
+from trio_durable._errors import DurableError, NotRegisteredError
 from trio_durable._rpc import GRPCError, RpcStatus
 from trio_durable._wire.requests import Activity, ActivityResult
 from trio_durable._worker.serve import Worker
@@ -89,11 +90,17 @@ class TestEnvironment:
         if delta < timedelta(0):
             raise ValueError(f"time does not run backwards: got {time}")
         until = self._pair.now + clock.from_timedelta(delta)
-        await self.settle()
+        until += await self._settled()
         while (due := self._next_due()) is not None and due <= until:
             self._let_happen()
-            await self.settle()
+            until += await self._settled()
         self._pair.now = max(self._pair.now, until)
+
+    async def _settled(self) -> int:
+        """Settle; how much the clock moved with the turns, which is no time that a test lets pass."""
+        before = self._pair.now
+        await self.settle()
+        return self._pair.now - before
 
     async def settle(self) -> None:
         """Run turns and activities until nothing more happens without the clock."""
@@ -198,6 +205,12 @@ class TestEnvironment:
             fake = self._fakes.get(task.name)
             if fake is not None and fake.never:
                 continue
+            real = task.name == SEND_EVENT or task.name in self.worker._registry.activities
+            if not real and not (fake is not None and fake.stands_alone):
+                raise NotRegisteredError(
+                    f"instance {task.instance_id!r} calls activity {task.name!r}, which is not there: register it with"
+                    f" the worker, or `env.fake({task.name!r}, ...)` with a function or `returns=`"
+                )
             if fake is not None and fake.takes > timedelta(0):
                 self._later.append((self._pair.now + clock.from_timedelta(fake.takes), len(self._calls), task, call))
                 continue

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
 from trio_durable._core.events import Status
+from trio_durable.testing.failing import Failures
 from trio_durable.testing.pair import OpenTask
 from trio_durable.testing.script import ROOT, Player, early_tasks
 
@@ -32,12 +34,12 @@ _CHOICES = 6
 _WEIGHTS = (3, 1, 9)
 _KINDS = ("turn", "answer", "raise", "fire")
 
-#: Of how many answers of one activity to one instance one fails.  Drawn once for each, so that some examples have an
-#: activity that never works beside others that always do, which independent failures would hardly ever give.
-_FAILS_ONE_IN = (0, 0, 3, 3, 1)
-
 #: The same for what only disturbs, and may come at every step.
 _RARE = 1
+
+#: For so many steps after a failure or a cancel, answers and disturbances come more often by this factor: most faults
+#: are in the code that cleans up, where it is disturbed itself, or hears of a success that came too late.
+_STIRRED, _MORE_OFTEN = 4, 3
 
 _Line = Callable[[], str]
 
@@ -69,21 +71,25 @@ class Explorer:
         self.lets_time_pass = True
         self._ends_from = 0
         self._weights: dict[str, int] = {}
-        self._fails: dict[tuple[str, str], int] = {}
+        # Choices from here are no strategies of their own: Hypothesis takes what came of one strategy, and puts it in
+        # the place of what came of it elsewhere, which in a script mostly gives one that was played already.
+        self._choices: Random = draw(st.randoms(use_true_random=False))
+        self._failures: Failures | None = None
+        self._stirred_until = 0
 
     def run(self, payload: str, events: Sequence[str], max_steps: int) -> None:
         """Play `start`, then up to `max_steps` lines of choice, then the rest in the plainest order."""
         waiting = list(events)
         # Each example has some of the faults only: one in which everything goes wrong hides what needs a success.
-        if self._draw(st.integers(0, 4)) == 0:
-            self.faults -= {"fail"}
+        if "fail" in self.faults:
+            self._failures = Failures(self._choices)
         disturbing = sorted(self.faults - {"fail"})
-        chosen: int = self._draw(st.integers(0, 2 ** len(disturbing) - 1))
+        chosen = self._choices.randrange(2 ** len(disturbing))
         self.faults -= {fault for bit, fault in enumerate(disturbing) if not chosen >> bit & 1}
-        self._weights = {kind: self._draw(st.sampled_from(_WEIGHTS)) for kind in _KINDS}
+        self._weights = {kind: self._choices.choice(_WEIGHTS) for kind in _KINDS}
         if self.faults & {"cancel", "terminate"}:
             # Such an end hides what would have come after it: it comes late, in most examples too late.
-            self._ends_from = self._draw(st.integers(0, max_steps // 2))
+            self._ends_from = self._choices.randrange(max_steps // 2 + 1)
         self.player.play(f"start {payload}".rstrip())
         for self._step in range(max_steps):
             if self.player.ended:
@@ -99,7 +105,7 @@ class Explorer:
         if not progress:
             return None
         choices = [*progress, *self._disturbances()]
-        position: int = self._draw(st.integers(0, sum(weight for weight, _ in choices) - 1))
+        position = self._choices.randrange(sum(weight for weight, _ in choices))
         for weight, line in choices:
             position -= weight
             if position < 0:
@@ -116,7 +122,7 @@ class Explorer:
         due = pair.next_timer()
         found: list[tuple[int, _Line]] = [
             *((weights["turn"], functools.partial(str, f"turn {instance_id}")) for instance_id in pair.ready()),
-            *((weights["answer"], functools.partial(self._answered, task)) for task in tasks),
+            *((self._oftener(weights["answer"]), functools.partial(self._answered, task)) for task in tasks),
             *((weights["raise"], functools.partial(self._take, waiting, line)) for line in dict.fromkeys(waiting)),
         ]
         if due is not None and (self.lets_time_pass or not found):
@@ -148,17 +154,16 @@ class Explorer:
             found.append(functools.partial(self._once, "cancel", "cancel"))
         if "terminate" in faults and self._step >= self._ends_from:
             found.append(functools.partial(self._once, "terminate", 'terminate "ended by the test"'))
-        return [(_RARE, line) for line in found]
+        return [(self._oftener(_RARE), line) for line in found]
+
+    def _oftener(self, weight: int) -> int:
+        return weight * (_MORE_OFTEN if self._step < self._stirred_until else 1)
 
     def _answered(self, task: OpenTask) -> str:
-        if "fail" in self.faults:
-            key = task.instance_id, task.name
-            if key not in self._fails:
-                self._fails[key] = self._draw(st.sampled_from(_FAILS_ONE_IN))
-            one_in = self._fails[key]
-            if one_in == 1 or (one_in and self._draw(st.integers(0, one_in - 1)) == one_in - 1):
-                self.player.injected = True
-                return f"fail {task.instance_id} #{task.id} {self._draw(st.sampled_from(self._errors))}"
+        if self._failures is not None and self._failures.next(task.instance_id, task.name):
+            self.player.injected = True
+            self._stirred_until = self._step + _STIRRED
+            return f"fail {task.instance_id} #{task.id} {self._choices.choice(self._errors)}"
         payload, failure = self.player.value_of(task)
         if failure is not None:
             return f"fail {task.instance_id} #{task.id} {failure.error_type} {failure.error_message}".rstrip()
@@ -168,7 +173,7 @@ class Explorer:
         tasks = early_tasks(self.player, instance_id)
         if not tasks:
             return f"turn {instance_id}"
-        task = tasks[self._draw(st.integers(0, len(tasks) - 1))]
+        task = self._choices.choice(tasks)
         payload, failure = self.player.value_of(task)
         if failure is not None:
             return f"turn {instance_id}"
@@ -180,4 +185,5 @@ class Explorer:
 
     def _once(self, fault: str, line: str) -> str:
         self.faults -= {fault}
+        self._stirred_until = self._step + _STIRRED
         return line

@@ -61,6 +61,11 @@ class Fake:
     takes: timedelta = timedelta(0)
     never: bool = False
 
+    @property
+    def stands_alone(self) -> bool:
+        """Whether the real activity is never called."""
+        return self.fails_on is True or self.function is not None or self.returns is not UNSET
+
     def fails(self, attempt: int) -> bool:
         """Whether call number `attempt` fails."""
         return self.fails_on if isinstance(self.fails_on, bool) else attempt in self.fails_on

@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -25,7 +27,8 @@ import hypothesis
 import trio
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
-from hypothesis.errors import HypothesisException
+from hypothesis.control import current_build_context
+from hypothesis.errors import HypothesisException, NoSuchExample
 from trio_durable_sandbox import in_orchestration
 
 from trio_durable._errors import DurableError, RegistrationError
@@ -33,14 +36,16 @@ from trio_durable._worker.serve import Worker
 from trio_durable.testing.exploring import CHANGES_THE_END, FAULTS, Explorer
 from trio_durable.testing.ordering import check_order
 from trio_durable.testing.script import Outcome, Player, make_worker, payload_of
+from trio_durable.testing.shrinking import play_what_can_be, shortest
 
 __all__ = ["FAULTS", "PropertyTest", "replays"]
 
 #: Of a script with more lines, what happened in the plainest order is not printed.
 LONG = 100
 
-#: Lines that a script can do without at its end: what happens anyway.
-_ANYWAY = ("turn ", "complete ", "fire ")
+
+#: An example may be slow, and large; the simplest input that fails is searched for within the test.
+_UNCHECKED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.nested_given)
 
 
 class PropertyTest(Protocol):
@@ -82,7 +87,7 @@ def replays(
     events: the external events that may come, and in the end do: a mapping from names to strategies (or values), or a
     list of pairs where a name comes more than once.
     activities: a list of the functions to call, or a mapping from activities to strategies for their results (or to
-    functions of the input).  What is not named is called as registered with `worker`.
+    functions of the input, or to one result).  What is not named is called as registered with `worker`.
     orchestrators: the others that are called as children.  worker: one with everything registered, instead of those.
     sandbox: the mode, where no worker is given.
     faults: which of FAULTS may happen.  errors: the error types that activities fail with.
@@ -109,11 +114,12 @@ def replays(
     pairs = list(events.items()) if isinstance(events, Mapping) else list(events)
     subject = _Subject(made, name, stand_ins, [(event, _strategy(value)) for event, value in pairs])
     subject.any_order, subject.cancels_within = any_order, cancels_within
-    inputs_of = _strategy(inputs)
+    subject.inputs = inputs_of = _strategy(inputs)
 
     @st.composite
     def examples(draw: Callable[[st.SearchStrategy[Any]], Any]) -> _Played:
-        return subject.explore(draw, inputs_of, faults=faults, errors=errors, max_steps=max_steps)
+        with nullcontext() if _is_reported() else _quiet():
+            return subject.explore(draw, inputs_of, faults=faults, errors=errors, max_steps=max_steps)
 
     def decorate(test: Callable[..., Any]) -> PropertyTest:
         body = _Body(test)
@@ -124,15 +130,22 @@ def replays(
             try:
                 body.judge(played, args, kwargs)
             except Exception as error:
-                lines = subject.shortest(played, error, lambda again: body.judge(again, args, kwargs))
-                error.add_note(body.regression_test(lines))
+                if _is_reported():
+                    lines = subject.shortest(played, error, lambda again: body.judge(again, args, kwargs))
+                    error.add_note(body.regression_test(lines))
                 raise
 
         functools.update_wrapper(example, test)
+        if (code := getattr(test, "__code__", None)) is not None:
+            # Hypothesis gives its own frame the place of what it wraps, and a traceback should show the user's.
+            example.__code__ = example.__code__.replace(
+                co_filename=code.co_filename, co_firstlineno=code.co_firstlineno
+            )
         example.__signature__ = body.signature  # type: ignore[attr-defined]
         own = settings or hypothesis.settings()
-        unchecked = {*own.suppress_health_check, HealthCheck.too_slow, HealthCheck.data_too_large}
-        chosen = hypothesis.settings(own, deadline=None, suppress_health_check=list(unchecked))
+        chosen = hypothesis.settings(
+            own, deadline=None, suppress_health_check=list({*own.suppress_health_check, *_UNCHECKED})
+        )
         # Explaining runs an example many times more, with other values; the script says it better.
         phases = [phase for phase in chosen.phases if phase is not Phase.explain]
         chosen = hypothesis.settings(chosen, phases=phases, print_blob=False)
@@ -166,6 +179,8 @@ class _Played:
         self.lines = lines
         self.outcome = outcome
         self.error = error
+        #: the lines that a script gave, without what happened after it by itself
+        self.chosen: Sequence[str] = lines
 
     def __repr__(self) -> str:
         return f"<the script above, {len(self.lines)} lines in all>"
@@ -186,6 +201,8 @@ class _Subject:
         self._values = {key: each for key, each in stand_ins.items() if isinstance(each, st.SearchStrategy)}
         self._functions = {key: each for key, each in stand_ins.items() if key not in self._values}
         self._events = events
+        self._simplest: dict[str, Any] = {}
+        self.inputs: st.SearchStrategy[Any] = st.none()
         self.any_order = False
         self.cancels_within = timedelta(hours=1)
 
@@ -219,28 +236,42 @@ class _Subject:
         finally:
             player.close()
 
-    def play(self, script: str | Sequence[str], *, simplest: bool = True) -> _Played:
-        """A given script, then the rest; where an activity or event needs a value, the simplest (if there may be)."""
-        values = {key: functools.partial(_simplest, each) for key, each in self._values.items()} if simplest else {}
+    def play(self, script: str | Sequence[str], *, skips: bool = False) -> _Played:
+        """A given script, then the rest; where an activity or event needs a value, the simplest.
+
+        skips: leave out the lines that cannot be played, or play the next best.
+        """
+        values = {key: functools.partial(self._simplest_of, key, each) for key, each in self._values.items()}
         player = Player(self._worker, self._name, activities={**self._functions, **values})
         player.tells_injected = self.any_order
         try:
-            for line in script.splitlines() if isinstance(script, str) else script:
-                if line.strip():
+            lines = [line for line in (script.splitlines() if isinstance(script, str) else script) if line.strip()]
+            if skips:
+                play_what_can_be(player, lines)
+            else:
+                for line in lines:
                     player.play(line)
             came = Counter(line.split()[1].casefold() for line in player.lines if line.startswith("raise "))
             waiting = []
-            for event, value in self._events if simplest else ():
+            for event, value in self._events:
                 if came[event.casefold()] > 0:
                     came[event.casefold()] -= 1
                 elif not player.ended:
-                    waiting.append(self._raise(event, _simplest(value)))
+                    waiting.append(self._raise(event, self._simplest_of(f"raise {event}", value)))
             player.drain(waiting)
-            return self._played(player, [line for line in player.lines if line.startswith("raise ")])
+            played = self._played(player, [line for line in player.lines if line.startswith("raise ")])
         except Exception as error:
-            return _Played(player.lines, error=error)
+            played = _Played(player.lines, error=error)
         finally:
             player.close()
+        played.chosen = player.lines[: player.drained_from] if player.drained_from else player.lines
+        return played
+
+    def _simplest_of(self, key: str, strategy: st.SearchStrategy[Any], _: object = None) -> Any:
+        """The value that the strategy shrinks to."""
+        if key not in self._simplest:
+            self._simplest[key] = _find(strategy, lambda value: True)
+        return self._simplest[key]
 
     def _played(self, player: Player, raised: Sequence[str]) -> _Played:
         """What has ended, as it is or with what the kit has to say against it."""
@@ -253,23 +284,29 @@ class _Subject:
         return _Played(player.lines, outcome)
 
     def shortest(self, played: _Played, error: Exception, judge: Callable[[_Played], None]) -> Sequence[str]:
-        """The script without the lines at its end that happen anyway, if it fails in the same way without them.
+        """The shortest script, with the simplest input, that fails in the same way when it is pasted."""
 
-        Such a script still plays when the code is mended and asks for something else after the failure.
-        """
-        lines = list(played.lines)
-        while lines and lines[-1].startswith(_ANYWAY) and not self._has_chosen_value(lines[-1]):
-            lines.pop()
-        if len(lines) < len(played.lines):
+        def attempt(lines: Sequence[str]) -> list[str] | None:
+            again = self.play(lines, skips=True)
             try:
-                judge(self.play(lines, simplest=False))
-            except Exception as again:
-                if type(again) is type(error):
-                    return lines
-        return played.lines
+                judge(again)
+            except Exception as other:
+                return list(again.chosen) if _origin(other) == _origin(error) else None
+            return None
 
-    def _has_chosen_value(self, line: str) -> bool:
-        return bool(self._values) and line.startswith("complete ")
+        with _quiet():
+            found = shortest(played.lines, attempt)
+            if found is None:
+                return played.lines
+            with suppress(NoSuchExample):
+                start = _find(self.inputs, lambda value: attempt([self._start(value), *found[1:]]) is not None)
+                simpler = shortest([self._start(start), *found[1:]], attempt)
+                if simpler is not None and len("".join(simpler)) <= len("".join(found)):
+                    return simpler
+            return found
+
+    def _start(self, value: object) -> str:
+        return f"start {payload_of(self._worker, value)}".rstrip()
 
     def _raise(self, event: str, value: object) -> str:
         return f"raise {event} {payload_of(self._worker, value)}".rstrip()
@@ -335,8 +372,37 @@ def _strategy(value: Any) -> st.SearchStrategy[Any]:
     return value if isinstance(value, st.SearchStrategy) else st.just(value)
 
 
-def _simplest(strategy: st.SearchStrategy[Any], _: object = None) -> Any:
-    """The value that the strategy shrinks to."""
-    return hypothesis.find(
-        strategy, lambda value: True, settings=hypothesis.settings(database=None, derandomize=True, deadline=None)
+def _find(strategy: st.SearchStrategy[Any], condition: Callable[[Any], bool]) -> Any:
+    """The simplest value for which the condition holds."""
+    unhurried = hypothesis.settings(
+        database=None, derandomize=True, deadline=None, max_examples=200, suppress_health_check=list(HealthCheck)
     )
+    return hypothesis.find(strategy, condition, settings=unhurried)
+
+
+def _is_reported() -> bool:
+    """Whether this is the example whose failure will be shown, and none that Hypothesis only looks for or shrinks."""
+    return getattr(current_build_context(), "is_final", True)
+
+
+def _origin(error: Exception) -> tuple[object, ...]:
+    """What tells failures apart: the type and, for what the test function said, the line that said it."""
+    if isinstance(error, DurableError):
+        return (type(error),)
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return (type(error), None if last is None else (last.tb_frame.f_code.co_filename, last.tb_lineno))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What orchestrations log in examples that nobody will see is not shown either."""
+    logger, nowhere = logging.getLogger("trio_durable"), logging.NullHandler()
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(nowhere)
+    try:
+        yield
+    finally:
+        logger.removeHandler(nowhere)
+        logger.propagate = propagated

@@ -34,7 +34,7 @@ from trio_durable._core.events import Event, Status
 from trio_durable._core.failures import FailureDetails
 from trio_durable._core.mailbox import CANCEL_EVENT
 from trio_durable._durable.context import SEND_EVENT
-from trio_durable._errors import DurableError, NotFoundError
+from trio_durable._errors import DurableError, NotFoundError, NotRegisteredError
 from trio_durable._wire.requests import Activity
 from trio_durable._worker.serve import Worker
 from trio_durable.testing.fakes import ActivityCall, InlineActivities
@@ -80,9 +80,9 @@ class Outcome:
 class Player:
     """Plays a script on an orchestration.
 
-    worker: has everything registered.  name: the orchestrator.  activities: functions from an input to a result, by the
-    activity's name; for the others the registered function is called.  An activity's result is made when a line does
-    not say what it is.
+    worker: has everything registered.  name: the orchestrator.  activities: functions from an input to a result, or the
+    result itself, by the activity's name; for the others the registered function is called.  An activity's result is
+    made when a line does not say what it is.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Player:
         worker: Worker,
         name: str,
         *,
-        activities: Mapping[str, Callable[[Any], Any]] | None = None,
+        activities: Mapping[str, Any] | None = None,
         check: bool = True,
     ) -> None:
         self.pair = Pair(worker, check=check)
@@ -107,9 +107,9 @@ class Player:
         self.drained_from = 0
         #: whether to find that out from the lines of a script, by asking the activity
         self.tells_injected = False
-        #: when the orchestration learned that it is cancelled, in nanoseconds
-        self.cancelled_at: int | None = None
-        self._is_cancelled = False
+        #: how long nothing but timers has happened since the orchestration learned that it is cancelled, in nanoseconds
+        self.waited_cancelled = 0
+        self._is_cancelled = self._knows_cancelled = False
         self._inline = InlineActivities(worker._registry, worker._converter, 1_000_000)
 
     # -- what is there ------------------------------------------------------------------------------------------------
@@ -152,25 +152,31 @@ class Player:
             raise ScriptError(f"line {len(self.lines)} of the script, {line.strip()!r}: {error}") from error
 
     def value_of(self, task: OpenTask) -> tuple[str | None, FailureDetails | None]:
-        """What the activity gives, really or by its stand-in."""
+        """What the activity gives, really or by its stand-in.
+
+        Raises NotRegisteredError where there is neither: a test that forgot it must not become one of failures.
+        """
         converter = self.worker._converter
+        if task.name not in (SEND_EVENT, *self.activities, *self.worker._registry.activities):
+            raise NotRegisteredError(
+                f"there is no activity {task.name!r} to call: register it with the worker, or give a stand-in, "
+                f"activities={{{task.name!r}: ...}}"
+            )
         try:
             if task.name == SEND_EVENT:
                 target = _converter.decode(converter, task.scheduled.input)["instance_id"]
                 if target not in self.pair.lives:
                     raise NotFoundError(f"there is no orchestration instance {target!r}")
                 return None, None
-            own = self.activities.get(task.name)
-            if own is None:
+            if task.name not in self.activities:
                 return self._call(task)
-            value = own(_converter.decode(converter, unseal(task.scheduled.input)[0]))
+            own = self.activities[task.name]
+            value = own(_converter.decode(converter, unseal(task.scheduled.input)[0])) if callable(own) else own
             return _converter.encode(converter, value), None
         except Exception as error:
             return None, FailureDetails.from_exception(error)
 
     def _call(self, task: OpenTask) -> tuple[str | None, FailureDetails | None]:
-        if task.name not in self.worker._registry.activities:
-            raise LookupError(f"there is no activity {task.name!r}: give activities={{{task.name!r}: ...}}")
         scheduled = task.scheduled
         asked = Activity(
             task.instance_id, task.id, task.name, scheduled.input, scheduled.version, scheduled.task_execution_id,
@@ -189,8 +195,8 @@ class Player:
 
     def _turn(self, instance_id: str, *, first: Sequence[Event] = ()) -> None:
         self.pair.turn(instance_id, first=first)
-        if self._is_cancelled and instance_id == ROOT and self.cancelled_at is None:
-            self.cancelled_at = None if self.status is Status.SUSPENDED else self.pair.now
+        if self._is_cancelled and instance_id == ROOT and self.status is not Status.SUSPENDED:
+            self._knows_cancelled = True
         for task in self.pair.tasks:
             self.call_of(task)
 
@@ -264,9 +270,7 @@ class Player:
 
     def check_cancelled(self, limit: timedelta) -> None:
         """Raise DidNotEndError if the orchestration let more than `limit` pass after it was cancelled."""
-        if self.cancelled_at is None:
-            return
-        took = timedelta(microseconds=(self.pair.now - self.cancelled_at) // 1000)
+        took = timedelta(microseconds=self.waited_cancelled // 1000)
         if took > limit:
             raise DidNotEndError(
                 f"orchestration {self.name!r} was cancelled and ended only {took} later, with activities answered at"
@@ -364,7 +368,11 @@ def _fire(player: Player, rest: str) -> None:
     timer = player.pair.life(instance_id).timers.get(number)
     if timer is None:
         raise LookupError(f"instance {instance_id!r} has no timer #{number}")
+    before, idle = player.pair.now, not player.pair.tasks and not player.pair.ready()
     player.pair.fire(instance_id, timer)
+    if player._knows_cancelled and idle and player.status is not Status.SUSPENDED:
+        # Time that passes while an activity is under way, or a turn to be run, is the script's doing.
+        player.waited_cancelled += player.pair.now - before
 
 
 def _raise(player: Player, rest: str) -> None:
@@ -429,7 +437,7 @@ def play(
 
     script: lines as at the head of this module, in one text or a list.
     worker: has everything registered; or give activities (a list of functions, or a mapping from names to functions of
-    the input) and the other orchestrators that are called.  sandbox: the mode, where no worker is given.
+    the input, or results) and the other orchestrators that are called.  sandbox: the mode, where no worker is given.
     drain: after the script, let everything happen until the orchestration has ended; otherwise it must have.
 
     Raises what `replays` raises: NonDeterminismError, ReplayDisagreementError, TurnTooLongError, DidNotEndError; and
