@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from ._scan_shape import own_nodes, waits
 from ._scan_model import Finding, Function, Source, finding
+from ._scan_shape import own_nodes, waits
 
 __all__ = ["host_findings"]
 
