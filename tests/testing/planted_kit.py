@@ -75,6 +75,9 @@ WITHOUT_SANDBOX = frozenset({"tie_in_a_set"})
 #: is run.
 BY_LUCK = frozenset({"order_by_address", "weak_cache"})
 
+#: Where a second of the host's clock is in what is asked for, two runs mostly agree, unless one began before it struck.
+ON_THE_SECOND = frozenset({"clock_in_stdlib"})
+
 #: Examples for a fault that another tool has found.
 AFTER_ANOTHER = 8
 

@@ -257,10 +257,13 @@ def test_files_are_read_as_python_reads_them(tmp_path):
     assert [each.line for each in check_paths([tmp_path])] == [4, 3]
 
 
+FAULTY = "import os\nasync def main(ctx):\n    await ctx.call_activity('a', input=os.getpid())\n"
+
+
 @pytest.mark.parametrize("content", [b"def (:", b"x = '\xe4'", b"# coding: nonsense\n", b"x = 1\0"])
 def test_a_file_that_is_no_python_is_named(tmp_path, content):
     (tmp_path / "broken.py").write_bytes(content)
-    (tmp_path / "flow.py").write_text("import os\nasync def main(ctx):\n    await ctx.sleep(os.getpid())\n")
+    (tmp_path / "flow.py").write_text(FAULTY)
     with pytest.raises(SyntaxError) as caught:
         check_paths([tmp_path])
     assert caught.value.filename == str(tmp_path / "broken.py")
@@ -272,7 +275,7 @@ def test_a_file_that_is_no_python_is_named(tmp_path, content):
 def test_hidden_folders_and_virtual_environments_are_not_read(tmp_path):
     for folder in (".hidden", "__pycache__", "env/lib", "site-packages", "package"):
         (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "flow.py").write_text("import os\nasync def main(ctx):\n    await ctx.sleep(os.getpid())\n")
+        (tmp_path / folder / "flow.py").write_text(FAULTY)
     (tmp_path / "env" / "pyvenv.cfg").write_text("")
     assert [Path(each.filename).parent.name for each in check_paths([tmp_path])] == ["package"]
     assert len(check_paths([tmp_path / "env" / "lib"])) == 1  # asked for by name
