@@ -110,7 +110,14 @@ def _function(obj: Any, name: str, value: Any) -> Any:
     member = _PATH_MEMBERS.get(value)
     if member is not None:
         return _refusing(f"pathlib.Path.{member}", REMEDIES["file"], value)
+    if value is ABCMeta.register:
+        return _registering
     return library_method(value) or _by_value(value)
+
+
+def _registering(kind: Any, *args: Any) -> Any:
+    """`ABCMeta.register(Sized, Own)`."""
+    return guard(kind, "register")(*args)
 
 
 def _method(obj: Any, name: str, value: Any) -> Any:

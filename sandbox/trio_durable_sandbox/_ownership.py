@@ -7,6 +7,7 @@ at is the object, at the moment of the change, so aliases do not matter; `_rewri
 from __future__ import annotations
 
 import collections
+import decimal
 import enum
 import sys
 import weakref
@@ -18,7 +19,9 @@ from ._standins import StandIn
 from ._state import MARK, SHARED, get_run, refuse
 
 _shared_types: weakref.WeakSet[type] = weakref.WeakSet()
-_OWNED = (type, ModuleType, FunctionType, MethodType, enum.Enum, property)
+_OWNED = (type, ModuleType, enum.Enum)
+_OWNED_EXACTLY = frozenset({FunctionType, MethodType, decimal.Context})
+_CONTEXTS = ("DefaultContext", "BasicContext", "ExtendedContext")
 _CONTAINERS = (
     list, dict, set, bytearray, collections.deque, collections.OrderedDict, collections.defaultdict,
     collections.Counter, collections.ChainMap, collections.UserDict, collections.UserList,
@@ -64,6 +67,8 @@ def others(obj: Any) -> str | None:
         # Functions that libraries make for user code (wrappers) cannot be told from their own.
         made = "<locals>" in obj.__qualname__ or obj.__code__.co_filename.startswith("<")
         return None if own or made else f"{obj.__module__}.{obj.__qualname__}"
+    if isinstance(obj, decimal.Context):  # the ones that others start from
+        return next((f"decimal.{name}" for name in _CONTEXTS if obj is getattr(decimal, name)), None)
     if isinstance(obj, enum.Enum):
         kind = type(obj)
         return f"{kind.__module__}.{kind.__qualname__}.{obj._name_}" if others(kind) is not None else None
@@ -92,9 +97,7 @@ def _leads_to(home: ModuleType, obj: type) -> bool:
 
 def mutable(obj: Any, name: str, /) -> Any:
     """The owner of an attribute of this name, which sandboxed code assigns or deletes."""
-    if not isinstance(obj, _OWNED) or isinstance(obj, StandIn):
-        return obj
-    if type(obj) is property:
+    if (type(obj) not in _OWNED_EXACTLY and not isinstance(obj, _OWNED)) or isinstance(obj, StandIn):
         return obj
     shared = others(obj)
     if shared is None or get_run() is None:

@@ -8,6 +8,7 @@ instance raises.
 
 from __future__ import annotations
 
+import copy
 import enum
 import functools
 import importlib
@@ -40,10 +41,10 @@ class StandIn(ModuleType):
     """A module as orchestrations see it. Its dictionary is complete; it cannot be changed from inside."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        refuse(f"assignment to {self.__name__}.{name}", REMEDIES["shared"], setattr, _real(self), name, value)
+        refuse(f"assignment to {_known(self)}.{name}", REMEDIES["shared"], setattr, _real(self), name, value)
 
     def __delattr__(self, name: str) -> None:
-        refuse(f"deletion of {self.__name__}.{name}", REMEDIES["shared"], delattr, _real(self), name)
+        refuse(f"deletion of {_known(self)}.{name}", REMEDIES["shared"], delattr, _real(self), name)
 
     def __getattr__(self, name: str) -> Any:
         # Lazy names of the real module (PEP 562), and submodules that were imported later.
@@ -59,6 +60,11 @@ class StandIn(ModuleType):
         made = stand_in_for(rule, self.__name__, name, value)
         self.__dict__[name] = made
         return made
+
+
+def _known(module: ModuleType) -> str:
+    """What users call it."""
+    return ALIASES.get(module.__name__, module.__name__)
 
 
 def _real(module: ModuleType) -> ModuleType:
@@ -297,6 +303,7 @@ def _fill() -> None:
         "ne": operator.ne, "or": operator.or_, "add": operator.add, "setattr": setattr, "delattr": delattr,
         "enter": lambda real: real.__enter__(), "exit": lambda real, *exc: real.__exit__(*exc),
         "call": lambda real, *args: real(*args), "next": next, "hash": hash,
+        "copy": copy.copy, "deepcopy": copy.deepcopy, "reduce_ex": lambda real, protocol: real.__reduce_ex__(protocol),
     }  # fmt: skip
     for name, operation in operations.items():
         setattr(RefusedObject, f"__{name}__", _operator(operation))

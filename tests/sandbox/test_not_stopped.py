@@ -24,6 +24,9 @@ HOLES = {
         "import inspect, datetime\nreturn dict(inspect.getmembers(datetime.datetime))['now']().year > 2023",
         True,
     ),
+    "base-classes-by-introspection": (
+        "import random\nkind = random.Random.__mro__[1]\nreturn kind().random() != kind().random()", True,
+    ),
     "sets-in-libraries": (
         "import user_vendored\nwords = {str(n) for n in range(50)}\nreturn user_vendored.listed(words) != [*words]", True,
     ),

@@ -269,3 +269,40 @@ def case_registries_in_use():  # works
     root = ET.fromstring("<a><b x='1'/></a>")
     return (rows[0], rows[2], calendar.monthrange(2024, 2), codecs.lookup("utf-8").name, ET.tostring(root),
             root[0].attrib, zoneinfo.ZoneInfo("UTC").key)
+
+
+def case_register_by_the_metaclass():
+    import abc
+    import collections.abc
+    abc.ABCMeta.register(collections.abc.Sized, int)  # refused: collections.abc.Sized.register
+
+
+def case_register_ones_own_by_the_metaclass():  # works
+    import abc
+
+    class Own(abc.ABC):
+        pass
+    return abc.ABCMeta.register(Own, int), isinstance(3, Own)
+
+
+def case_a_context_that_others_start_from():
+    import decimal
+    decimal.DefaultContext.prec = 3  # refused: assignment to decimal.DefaultContext.prec
+
+
+def case_contexts_of_ones_own():  # works
+    import decimal
+    decimal.setcontext(decimal.ExtendedContext)
+    decimal.getcontext().prec = 5
+    own = decimal.Context()
+    own.prec = 4
+    return decimal.Decimal(1) / 3, own.divide(1, 3), decimal.ExtendedContext.prec
+
+
+def case_copy_of_the_environment():
+    import copy
+    copy.copy(os.environ)  # refused: os.environ
+
+
+def case_patch_of_os_path():
+    os.path.sep = "x"  # refused: assignment to os.path.sep
