@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def peer_python(pytestconfig: pytest.Config) -> Callable[[str], Path]:
             pytest.skip(str(error))
 
     return find
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # What was imported stays for good: the collector need not go through all of it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
