@@ -15,9 +15,11 @@ from trio_durable_sandbox._policy_members import (  # noqa: E402
     AUDIT_TRUSTED,
     AUDITED,
     BUILTINS_REFUSED,
+    DATED,
     FRAMES,
     INTERNALS,
     MEMBERS,
+    PRESENT,
 )
 from trio_durable_sandbox._remedies import REMEDIES  # noqa: E402
 
@@ -84,7 +86,15 @@ def page() -> str:
         refused = kind.startswith(("pathlib", "tarfile"))
         verb = f"Refused (instead: {REMEDIES[remedy]})" if refused else "Replaced"
         lines.append(f"- `{kind}`. {verb}: {code(words(names))}.")
-    lines += ["", "## Builtins", ""]
+    lines += [
+        f"- Classes of dates of other libraries (`pandas.Timestamp`, `pendulum.DateTime` ...). Refused (instead: "
+        f"{REMEDIES['clock']}): {code(words(PRESENT))}, where they are the library's own.",
+        "", f"{code(words(DATED))} are refused where they are given the text `now` or `today`.", "",
+        "## Sets", "",
+        "Iterating a set gives one order on every host. Refused where the elements have none. Instead: "
+        f"{REMEDIES['order']}. Sorting by a key that two elements share: {REMEDIES['key']}.", "",
+        "## Builtins", "",
+    ]  # fmt: skip
     for name, key in BUILTINS_REFUSED.items():
         lines.append(f"- `{name}`: refused. Instead: {REMEDIES[key]}.")
     lines += [

@@ -26,6 +26,12 @@ MEMBERS: tuple[tuple[str, str, str], ...] = (
 """Members of types that stay what they are: (type, remedy, names). Those of `pathlib.Path` are refused, and
 `tarfile.open` where it writes gzip; the others have replacements."""
 
+PRESENT = "now utcnow today"
+"""Methods of other libraries' classes of dates that read the host's clock."""
+
+DATED = "numpy.datetime64 pandas.Timestamp pandas.to_datetime"
+"""Functions to which the text "now" or "today" is a clock."""
+
 FRAMES = "f_back f_globals f_locals f_builtins f_trace tb_frame gi_frame cr_frame ag_frame __globals__ __builtins__"
 """Attributes that lead out of the namespace."""
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ._policy import words
+from ._policy_members import DATED, PRESENT
 from ._remedies import REMEDIES
 from ._standins import REPLACEMENTS, replacement
 from ._state import get_run, is_users, refuse
@@ -18,7 +20,8 @@ from ._state import get_run, is_users, refuse
 if TYPE_CHECKING:
     from ._run import Run
 
-_PRESENT = frozenset({"now", "utcnow", "today"})
+_PRESENT = frozenset(words(PRESENT))
+_DATED = {name.partition(".")[0] for name in words(DATED)}
 _BUILTIN = (_datetime.datetime, _datetime.date)
 _EPOCH = _datetime.datetime(1970, 1, 1)
 
@@ -43,7 +46,7 @@ def present(obj: Any, name: str, value: Any) -> Any:
 def dated(function: Any, /) -> Any:
     """`datetime64` or `Timestamp` about to be called; refused where it is given the text "now" or "today"."""
     home = getattr(function, "__module__", None)
-    if not isinstance(home, str) or home.partition(".")[0] not in ("numpy", "pandas"):
+    if not isinstance(home, str) or home.partition(".")[0] not in _DATED:
         return function
 
     def call(*args: Any, **options: Any) -> Any:

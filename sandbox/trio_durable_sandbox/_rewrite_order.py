@@ -23,6 +23,7 @@ import ast
 import copy
 
 from ._policy import words
+from ._policy_members import DATED as DATED_NAMES
 
 ORDERED, IN_ORDER, EACH, UNPACKED = "_td_ordered", "_td_in_order", "_td_each", "_td_unpacked"
 ADDED, DATED = "_td_added", "_td_dated"
@@ -41,8 +42,7 @@ UNCALLED = MEMBERS | {"pop", "join"}
 _ITERATING = frozenset(words("list tuple enumerate zip map filter bytes bytearray"))
 _UNPACKING_CALLS = frozenset(words("zip map chain product zip_longest"))
 _CALLING = frozenset(words("map filter partial starmap reduce"))
-_DATED = frozenset(words("datetime64 Timestamp to_datetime"))
-"""Functions of numpy and pandas, to which the text "now" is a clock."""
+_DATED = frozenset(name.rpartition(".")[2] for name in words(DATED_NAMES))
 _SORTING = frozenset(words("sorted min max sort groupby nsmallest nlargest merge"))
 _TAKING = frozenset(words("join extend extendleft fromkeys writelines writerow update"))
 _KEEPING = frozenset(words("partial partialmethod repeat defaultdict"))

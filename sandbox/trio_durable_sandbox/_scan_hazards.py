@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from ._policy import words
-from ._policy_members import CHANGING, FRAMES, OPENS
+from ._policy_members import CHANGING, DATED, FRAMES, OPENS
 from ._scan_names import PATHS, text_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Hazard = tuple[ast.expr, str, str]
 _FRAMES: Final = frozenset(words(FRAMES)) - {"__globals__", "__builtins__"}
 _OF_LIBRARIES: Final = {"__globals__": "frames", "__loader__": "modules", "__spec__": "modules"}
-_DATED: Final = frozenset(words("numpy.datetime64 pandas.Timestamp pandas.to_datetime"))
+_DATED: Final = frozenset(words(DATED))
 _ITERATE: Final = frozenset(words("list tuple iter enumerate dict.fromkeys"))
 _ORDERS: Final = frozenset({"__lt__", "__sandbox_order__"})
 
