@@ -25,25 +25,32 @@ def binary() -> Path:
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """Run it while the block lasts; gives its address. Its log is in `folder`, and in the error if it fails."""
+    with process(folder) as (address, _):
+        yield address
+
+
+@contextmanager
+def process(folder: Path) -> Iterator[tuple[str, int]]:
+    """As `running`; gives the address and the process id."""
     log = folder / "sidecar-go.log"
     # Politely: even idle it keeps a core busy, which others need while nobody waits for it.
     polite = ["nice", "-n", "5"] if shutil.which("nice") else []
     command = [*polite, str(binary()), "-host", "127.0.0.1", "-port", "0", "-db", str(folder / "go.db")]
     with log.open("wb") as errors:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
-    assert process.stdout is not None
+        sidecar = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+    assert sidecar.stdout is not None
     try:
         said = b""
         deadline = time.monotonic() + PATIENCE
         while (found := re.search(rb"listening at (\S+)\n", said)) is None:
-            if not select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if not select.select([sidecar.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 raise RuntimeError(f"the Go sidecar was not ready after {PATIENCE:g} s: {log.read_text()}")
-            more = os.read(process.stdout.fileno(), 4096)
+            more = os.read(sidecar.stdout.fileno(), 4096)
             if not more:
-                raise RuntimeError(f"the Go sidecar ended with {process.wait()}: {log.read_text()}")
+                raise RuntimeError(f"the Go sidecar ended with {sidecar.wait()}: {log.read_text()}")
             said += more
-        yield found.group(1).decode()
+        yield found.group(1).decode(), sidecar.pid
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        sidecar.kill()
+        sidecar.wait()
+        sidecar.stdout.close()

@@ -23,6 +23,9 @@ class Hub(pb.TaskHubSidecarServiceBase):
         self.streams = 0
         self.errors: list[Exception] = []
         self.hellos = 0
+        self.capabilities: list[int] = []
+        #: what GetInstanceHistory answers; bytes are the answer as it is
+        self.histories: dict[str, tuple[ev.Event, ...] | bytes] = {}
 
     async def hello(self, message: pb.Empty) -> pb.Empty:
         self.hellos += 1
@@ -30,10 +33,19 @@ class Hub(pb.TaskHubSidecarServiceBase):
 
     async def get_work_items(self, message: pb.GetWorkItemsRequest) -> AsyncIterator[pb.WorkItem]:
         self.streams += 1
+        self.capabilities = list(message.capabilities)
         async for item in self.take.clone():
             if item is None:
                 return
             yield item
+
+    async def get_instance_history(self, message: pb.GetInstanceHistoryRequest) -> pb.GetInstanceHistoryResponse:
+        if self.errors:
+            raise self.errors.pop(0)
+        history = self.histories[message.instance_id]
+        if isinstance(history, bytes):
+            return history  # type: ignore[return-value]
+        return pb.GetInstanceHistoryResponse(events=[event_to_pb(event) for event in history])
 
     async def complete_orchestrator_task(self, message: pb.WorkflowResponse) -> pb.CompleteTaskResponse:
         return self._keep(message)
@@ -47,17 +59,22 @@ class Hub(pb.TaskHubSidecarServiceBase):
         self.put_answer.send_nowait(message)
         return pb.CompleteTaskResponse()
 
-    def turn(self, *new: ev.Event, past: tuple[ev.Event, ...] = (), token: str = "t", instance: str = "i") -> None:
-        self.put.send_nowait(
-            pb.WorkItem(
-                workflow_request=pb.WorkflowRequest(
-                    instance_id=instance,
-                    past_events=[event_to_pb(event) for event in past],
-                    new_events=[event_to_pb(event) for event in (ev.OrchestratorStarted(-1, 10**18), *new)],
-                ),
-                completion_token=token,
-            )
+    def turn(
+        self,
+        *new: ev.Event,
+        past: tuple[ev.Event, ...] = (),
+        token: str = "t",
+        instance: str = "i",
+        cached: int | None = None,
+    ) -> None:
+        request = pb.WorkflowRequest(
+            instance_id=instance,
+            past_events=[event_to_pb(event) for event in past],
+            new_events=[event_to_pb(event) for event in (ev.OrchestratorStarted(-1, 10**18), *new)],
         )
+        if cached is not None:
+            request.cached_history = pb.CachedHistory(event_count=cached)
+        self.put.send_nowait(pb.WorkItem(workflow_request=request, completion_token=token))
 
     def start(self, name: str, payload: str | None = None, *, instance: str = "i") -> None:
         self.turn(ev.ExecutionStarted(-1, 10**18, name, payload, instance, "e"), instance=instance)

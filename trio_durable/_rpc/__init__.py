@@ -36,7 +36,7 @@ import grpclib.client
 from grpclib import GRPCError
 from grpclib.const import Status as RpcStatus
 from trio_durable_proto import TaskHubSidecarServiceStub as Stub
-from trio_durable_proto.codec import EncodeError
+from trio_durable_proto.codec import DecodeError, EncodeError
 
 from .address import Address, parse_address
 from .calls import current_call
@@ -59,6 +59,7 @@ __all__ = [
     "Backoff",
     "Channel",
     "ClientStream",
+    "DecodeError",
     "EncodeError",
     "GRPCError",
     "Keepalive",

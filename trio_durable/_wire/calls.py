@@ -39,8 +39,10 @@ def hello() -> pb.Empty:
     return pb.Empty()
 
 
-def work_items() -> pb.GetWorkItemsRequest:
-    return pb.GetWorkItemsRequest()
+def work_items(*, keeps_history: bool = False) -> pb.GetWorkItemsRequest:
+    """keeps_history: turns of instances that this worker has seen may come without the history that it has seen."""
+    capabilities = [pb.WorkerCapability(pb.WorkerCapability.STATEFUL_HISTORY)] if keeps_history else []
+    return pb.GetWorkItemsRequest(capabilities=capabilities)
 
 
 def by_instance(instance_id: str, *, payloads: bool = False, app_id: str | None = None) -> pb.GetInstanceRequest:

@@ -8,6 +8,7 @@ reading what a replay needs of one about two, making the full message about ten.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, overload
 
@@ -20,7 +21,7 @@ from trio_durable._wire.failures import failure_from_pb
 from trio_durable._wire.propagation import chunks_from_pb
 from trio_durable._wire.requests import Activity, Turn, activity_from_pb
 
-__all__ = ["EncodedEvents", "read_work_item"]
+__all__ = ["EncodedEvents", "read_work_item", "with_history"]
 
 _WORKFLOW, _ACTIVITY = 1, 2
 _BATCH = 256
@@ -64,12 +65,17 @@ class EncodedEvents(Sequence[ev.Event]):
 
     def alone(self) -> EncodedEvents:
         """The same events in a buffer of their own: keeping them does not keep the history they came in."""
+        return EncodedEvents.of([self._data[i:j] for i, j in self._spans])
+
+    @classmethod
+    def of(cls, events: Sequence[bytes]) -> EncodedEvents:
+        """Events that are encoded one by one."""
         spans: list[tuple[int, int]] = []
         at = 0
-        for i, j in self._spans:
-            spans.append((at, at + j - i))
-            at += j - i
-        return EncodedEvents(b"".join([self._data[i:j] for i, j in self._spans]), spans)
+        for event in events:
+            spans.append((at, at + len(event)))
+            at += len(event)
+        return cls(b"".join(events), spans)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, EncodedEvents):
@@ -105,6 +111,20 @@ def read_work_item(data: bytes) -> tuple[Turn | Activity | None, str]:
         propagated=chunks_from_pb(head.propagated_history),
     )
     return turn, item.completion_token
+
+
+def with_history(turn: Turn, response: bytes) -> Turn | None:
+    """`turn`, which left out what this worker was believed to hold, with its whole history.
+
+    response: an encoded GetInstanceHistoryResponse.  None if that history does not hold what the turn says: then the
+    turn is not of today any more.  Raises codec.DecodeError for bytes that are no such response.
+    """
+    told = len(turn.past)
+    begin = turn.cached or 0
+    past = EncodedEvents.of(codec.pieces(response, 1)[: begin + told])
+    if len(past) < begin + told or past[begin:] != turn.past:
+        return None
+    return replace(turn, past=past, cached=None)
 
 
 _ORIGINS = {

@@ -9,7 +9,9 @@ The rules:
    growing pause and one log line for each failure.
 3. An answer outlives the stream its item came from: it is sent on whatever connection there is, for at most
    `RESEND_SECONDS`; a sidecar that has handed the item to another by then discards it by its token.
-4. Cancelling `serve` stops reading, lets running activities end within `drain_seconds`, sends their answers, leaves.
+4. A turn may come without the history that this worker has seen.  If it no longer has it, it asks for the whole of it;
+   if that cannot be had, it opens the stream again, for on a new stream nothing is left out.
+5. Cancelling `serve` stops reading, lets running activities end within `drain_seconds`, sends their answers, leaves.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from trio_durable._errors import PayloadError, RegistrationError
 from trio_durable._portal import Portal
 from trio_durable._rpc import (
     Backoff,
+    DecodeError,
     EncodeError,
     GRPCError,
     RpcStatus,
@@ -42,7 +45,7 @@ from trio_durable._rpc import (
     default_address,
     open_channel,
 )
-from trio_durable._wire.calls import hello, work_items
+from trio_durable._wire.calls import hello, history, work_items
 from trio_durable._wire.requests import (
     Activity,
     ActivityResult,
@@ -51,10 +54,10 @@ from trio_durable._wire.requests import (
     activity_result_to_pb,
     turn_result_to_pb,
 )
-from trio_durable._wire.work import read_work_item
+from trio_durable._wire.work import read_work_item, with_history
 from trio_durable._worker.activity import ActivityRunner
 from trio_durable._worker.registry import Registry
-from trio_durable._worker.turn import TurnRunner
+from trio_durable._worker.turn import HistoryMissing, TurnRunner
 from trio_durable._worker.watchdog import Watchdog
 from trio_durable.abc import Converter
 
@@ -68,6 +71,7 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 15.0
 RESEND_SECONDS = 30.0
 HELLO_SECONDS = 30.0
+HISTORY_SECONDS = 30.0
 
 #: For programs that do at their top level what every instance would repeat: their file is executed for each.
 _IN_THE_HOST = "serve in the host program, under `if __name__ == \"__main__\":`"
@@ -324,6 +328,10 @@ class _Once:
             status.started(value)
 
 
+#: A turn, its completion token, and the scope in which its stream is read.
+_TurnItem = tuple[Turn, str, trio.CancelScope]
+
+
 class _Session:
     """One `serve`: the stream, its items, their answers."""
 
@@ -336,20 +344,25 @@ class _Session:
         """Read work items for ever, opening the stream again whenever it ends."""
         stub = WorkStub(channel)
         self._activities.connect(stub)
-        put, take = trio.open_memory_channel[tuple[Turn, str]](math.inf)
+        put, take = trio.open_memory_channel[_TurnItem](math.inf)
         inflight.start_soon(self._run_turns, stub, take, inflight)
         pause = FIRST_PAUSE
         async with put:
             while True:
                 try:
                     await stub.hello(hello(), timeout=HELLO_SECONDS)
-                    items = stub.work_items(work_items())
+                    items = stub.work_items(work_items(keeps_history=self._turns.keeps_history))
                     ready.started()
                     logger.info("connected to the sidecar at %s", where)
                     pause = FIRST_PAUSE
-                    async for item in items:
-                        self._accept(item, stub, put, inflight)
+                    with trio.CancelScope() as reading:
+                        async for item in items:
+                            self._accept(item, stub, put, inflight, reading)
                     reason = "it ended the stream of work items"
+                    if reading.cancelled_caught:
+                        logger.info("opening the stream of work items from the sidecar at %s again", where)
+                        await trio.sleep(FIRST_PAUSE)
+                        continue
                 except GRPCError as error:
                     reason = f"{error.status.name}: {error.message}"
                 if pause == FIRST_PAUSE:
@@ -366,33 +379,67 @@ class _Session:
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     def _accept(
-        self, item: bytes, stub: Any, turns: trio.MemorySendChannel[tuple[Turn, str]], inflight: trio.Nursery
+        self,
+        item: bytes,
+        stub: Any,
+        turns: trio.MemorySendChannel[_TurnItem],
+        inflight: trio.Nursery,
+        reading: trio.CancelScope,
     ) -> None:
         work, token = read_work_item(item)
         if isinstance(work, Turn):
-            turns.send_nowait((work, token))
+            turns.send_nowait((work, token, reading))
         elif isinstance(work, Activity):
             inflight.start_soon(self._run_activity, stub, work, token)
 
     async def _run_turns(
-        self, stub: Any, turns: trio.MemoryReceiveChannel[tuple[Turn, str]], inflight: trio.Nursery
+        self, stub: Any, turns: trio.MemoryReceiveChannel[_TurnItem], inflight: trio.Nursery
     ) -> None:
         async with turns:
-            async for turn, token in turns:
+            async for turn, token, reading in turns:
                 try:
-                    with self._watchdog.turn(turn.instance_id):
-                        result = self._turns.run(turn, token)
-                except Exception:
-                    logger.exception(
-                        "a bug in trio_durable, not in your code: a turn of instance %r could not be run. It stays "
-                        "unanswered, so nothing is lost; the sidecar hands it out again when this worker reconnects",
-                        turn.instance_id,
-                    )
-                    continue
-                _log_failure(result)
-                inflight.start_soon(self._send_turn, stub, result)
+                    self._run_turn(stub, turn, token, inflight)
+                except HistoryMissing:
+                    inflight.start_soon(self._run_with_history, stub, turn, token, inflight, reading)
                 # One turn is computed without a pause; between turns everything else gets its chance.
                 await trio.lowlevel.checkpoint()
+
+    def _run_turn(self, stub: Any, turn: Turn, token: str, inflight: trio.Nursery) -> None:
+        """Run a turn and have its answer sent.  Raises HistoryMissing."""
+        try:
+            with self._watchdog.turn(turn.instance_id):
+                result = self._turns.run(turn, token)
+        except HistoryMissing:
+            raise
+        except Exception:
+            logger.exception(
+                "a bug in trio_durable, not in your code: a turn of instance %r could not be run. It stays "
+                "unanswered, so nothing is lost; the sidecar hands it out again when this worker reconnects",
+                turn.instance_id,
+            )
+            return
+        _log_failure(result)
+        inflight.start_soon(self._send_turn, stub, result)
+
+    async def _run_with_history(
+        self, stub: Any, turn: Turn, token: str, inflight: trio.Nursery, reading: trio.CancelScope
+    ) -> None:
+        """Run a turn that left out what is not in memory any more."""
+        whole = None
+        try:
+            response = await stub.history(history(turn.instance_id), within=HISTORY_SECONDS)
+            whole = with_history(turn, response)
+            why = "it is not the one that the turn belongs to"
+        except GRPCError as error:
+            why = f"{error.status.name}: {error.message}"
+        except DecodeError as error:
+            why = f"it cannot be read: {error}"
+        if whole is None:
+            # The turn cannot be given back by itself: only the end of its stream does that, if it has not ended yet.
+            logger.warning("the history of instance %r is needed and cannot be had: %s", turn.instance_id, why)
+            reading.cancel()
+            return
+        self._run_turn(stub, whole, token, inflight)
 
     async def _run_activity(self, stub: Any, activity: Activity, token: str) -> None:
         # The slot is kept until the sidecar has the answer: what a killed worker leaves to be done again is never more

@@ -6,6 +6,11 @@ An instance may stay in memory between turns, its code waiting where it stands, 
 not its whole history.  It is gone on with only if the history that the sidecar sends agrees with what the instance has
 already seen, event by event over its last turn (whose timestamps no other turn shares); so an answer that was lost or
 discarded, or a turn that another worker ran, leads to a fresh replay and never to a wrong one.
+
+A sidecar may leave out the history that it has sent before (`Turn.cached`; the protocol's stateful history).  What it
+leaves out ends where the last turn's new events begin: those it sends, as history now, so that the same comparison
+decides.  The count alone would not do: a count is as true of the history of another execution.  Where there is nothing
+to go on with, `run` raises HistoryMissing, and whoever called has to come with the whole history.
 """
 
 from __future__ import annotations
@@ -35,7 +40,11 @@ from trio_durable._worker.inputs import Input
 from trio_durable._worker.propagated import shown
 from trio_durable._worker.registry import Registered, Registry, result_hint
 
-__all__ = ["TurnRunner"]
+__all__ = ["HistoryMissing", "TurnRunner"]
+
+
+class HistoryMissing(Exception):
+    """A turn left out history which no instance in memory has seen."""
 
 
 class _Payloads:
@@ -65,12 +74,17 @@ class TurnRunner:
         self._kept: OrderedDict[str, _Instance] = OrderedDict()
 
     def run(self, turn: Turn, completion_token: str = "") -> TurnResult:
-        """What the instance asks for after `turn`.  The user's errors are in the result; only our bugs are raised."""
+        """What the instance asks for after `turn`.  The user's errors are in the result; only our bugs are raised.
+
+        And HistoryMissing, after which the same turn may come again with its whole history.
+        """
         instance = self._kept.pop(turn.instance_id, None)
-        if instance is not None and not instance.continues(turn.past):
+        if instance is not None and not instance.continues(turn):
             instance.close()
             instance = None
         if instance is None:
+            if turn.cached is not None:
+                raise HistoryMissing(turn.instance_id)
             instance = _Instance(self, turn)
         try:
             outcome = instance.step(turn)
@@ -97,6 +111,11 @@ class TurnRunner:
         """Who waits for what in an instance that is kept in memory; nothing for others."""
         instance = self._kept.get(instance_id)
         return "" if instance is None else instance.who_waits()
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether turns may leave out what their instance has seen."""
+        return self._keep > 0
 
     def close(self) -> None:
         """Dispose of every instance in memory."""
@@ -175,7 +194,7 @@ class TurnRunner:
 class _Instance:
     """One instance in memory: its replay, its sandbox run, and how much of its history it has seen."""
 
-    __slots__ = ("_context", "_last", "_replay", "_run", "_seen", "_stuck")
+    __slots__ = ("_context", "_execution_id", "_last", "_replay", "_run", "_seen", "_stuck")
 
     def __init__(self, runner: TurnRunner, turn: Turn) -> None:
         def start(started: ExecutionStarted, replay: Replay) -> Coroutine[Any, Any, str | None]:
@@ -190,6 +209,7 @@ class _Instance:
         replay.on_replaying = self._set_replaying
         # An empty context: what the host keeps in context variables is not the orchestration's to see.
         self._context = Context()
+        self._execution_id = turn.execution_id
         self._seen = 0
         self._last: Sequence[Event] = []
         self._stuck = False
@@ -197,11 +217,13 @@ class _Instance:
     def _set_replaying(self, replaying: bool) -> None:
         self._run.replaying = replaying
 
-    def continues(self, past: Sequence[Event]) -> bool:
-        """Whether `past` begins with everything this instance has seen."""
-        if len(past) < self._seen:
+    def continues(self, turn: Turn) -> bool:
+        """Whether the turn's history begins with everything this instance has seen."""
+        left_out = turn.cached or 0
+        begin, end = self._seen - len(self._last) - left_out, self._seen - left_out
+        if turn.execution_id != self._execution_id or not 0 <= begin < end <= len(turn.past):
             return False
-        same = past[self._seen - len(self._last) : self._seen]
+        same = turn.past[begin:end]
         return same == self._last if type(same) is type(self._last) else list(same) == list(self._last)
 
     def step(self, turn: Turn) -> Outcome:
@@ -209,11 +231,12 @@ class _Instance:
 
     def _step(self, turn: Turn) -> Outcome:
         with Hidden(), self._run.active():
-            outcome = self._replay.turn(turn.past[self._seen :], turn.new)
+            left_out = turn.cached or 0
+            outcome = self._replay.turn(turn.past[self._seen - left_out :], turn.new)
             if self._run.violations:
                 # A violation that the code swallowed has been seen all the same: the turn cannot be trusted.
                 outcome = self._replay.fail(self._run.violations[0])
-        self._seen = len(turn.past) + len(turn.new)
+        self._seen = left_out + len(turn.past) + len(turn.new)
         self._last = turn.new.alone() if isinstance(turn.new, EncodedEvents) else turn.new
         if outcome.version is not None or outcome.patches:
             self._last = _as_recorded(self._last, outcome)
