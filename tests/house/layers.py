@@ -79,8 +79,9 @@ ROOMS: dict[str, Room] = {
     ),
     "trio_durable._rpc": Room(
         ours=_set("trio_durable._errors trio_durable_proto"),
-        # grpclib's metadata are a multidict, h2's frames are hyperframe's: parts of the two, no parties of their own.
-        third=_set("trio grpclib h2 multidict hyperframe"),
+        # grpclib's metadata are a multidict, h2's frames hyperframe's and its headers hpack's: parts of the two, no
+        # parties of their own.
+        third=_set("trio grpclib h2 multidict hyperframe hpack"),
     ),
     "trio_durable._converter": Room(
         ours=_set("trio_durable._errors trio_durable.abc"),

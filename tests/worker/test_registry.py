@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from trio_durable import RegistrationError
-from trio_durable._worker.registry import Registry, result_hint, takes_input, value_hint
+from trio_durable._worker.registry import Registry, hint_of, result_hint, takes_input
 
 
 async def flow(ctx, order: dict[str, int]) -> list[int]:
@@ -58,10 +60,52 @@ def test_generators_have_their_place():
 
 
 def test_hints():
-    assert value_hint(flow) == dict[str, int]
+    assert hint_of(flow, "order") == dict[str, int]
     assert result_hint(flow) == list[int]
     assert result_hint(steps) is str
-    assert value_hint(steps) is None
     assert takes_input(flow)
     assert not takes_input(steps)
     assert result_hint("by name") is None
+
+
+SOURCE = """
+from __future__ import annotations
+class Mine: pass
+def shared(ctx, value: list[int]) -> str: ...
+def own(ctx, value: Mine) -> Mine: ...
+def unknown(ctx, value: Missing) -> None: ...
+"""
+
+
+def test_hints_are_of_the_namespace_that_asks():
+    code = compile(SOURCE, "of several namespaces", "exec")
+    namespaces = []
+    for _ in range(5):
+        namespace: dict[str, Any] = {"__name__": "of_several_namespaces"}
+        exec(code, namespace)
+        namespaces.append(namespace)
+    for namespace in namespaces:
+        for _ in range(2):
+            assert hint_of(namespace["shared"], "value") == list[int]
+            assert result_hint(namespace["shared"]) is str
+            assert hint_of(namespace["own"], "value") is namespace["Mine"]
+            assert result_hint(namespace["own"]) is namespace["Mine"]
+            assert hint_of(namespace["unknown"], "value") is None
+    # A function made anew from the same code may have other annotations.
+    other = namespaces[0]["shared"]
+    other.__annotations__["value"] = "Mine"
+    assert hint_of(other, "value") is namespaces[0]["Mine"]
+    assert hint_of(namespaces[1]["shared"], "value") == list[int]
+
+
+def test_hints_of_a_namespace_are_not_kept():
+    code = compile(SOURCE, "that ends", "exec")
+    ends = []
+    for _ in range(3):
+        namespace: dict[str, Any] = {"__name__": "that_ends"}
+        exec(code, namespace)
+        assert result_hint(namespace["own"]) is namespace["Mine"]
+        ends.append(weakref.ref(namespace["Mine"]))
+        del namespace
+        gc.collect()
+    assert [end() for end in ends] == [None, None, None]

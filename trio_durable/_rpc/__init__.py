@@ -25,9 +25,9 @@ allowed ten at once, because its SETTINGS were not awaited; one deadline ended i
 What it costs is private seams.  They are all in seams.py, and tests/rpc/test_seams.py fails by name when a release of
 grpclib or h2 changes one.
 
-The modules, from the wire up: transport (sockets, TLS) . seams, stream, connection, limits (HTTP/2) . framing, parking
-(messages, waiting) . dialer, keepalive, channel, opening (client) . services, calls, server . memory, threaded .
-address, tls, failures.
+The modules, from the wire up: transport (sockets, TLS) . headers, seams, stream, connection, limits (HTTP/2) . framing,
+parking (messages, waiting) . dialer, keepalive, channel, opening (client) . services, calls, server . memory,
+threaded . address, tls, failures.
 """
 
 from __future__ import annotations

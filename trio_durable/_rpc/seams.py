@@ -24,11 +24,14 @@ from grpclib.protocol import Stream as H2StreamBase
 from grpclib.server import Handler as ServerHandlerBase
 from grpclib.server import Server as ServerBase
 from grpclib.server import Stream as ServerStreamBase
+from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, Event
 from h2.exceptions import FrameTooLargeError, StreamClosedError, StreamIDTooLowError
 from hyperframe.frame import Frame, GoAwayFrame, RstStreamFrame
+
+from .headers import RememberingDecoder, RememberingEncoder
 
 __all__ = [
     "H2",
@@ -52,7 +55,7 @@ _SWEEP = 64  # closed streams that may be remembered before h2 sweeps them
 
 
 class H2(H2Connection):
-    """h2's state machine with five repairs.
+    """h2's state machine with six repairs.
 
     1. `_receive_frame`: h2 4.4 formats `repr(frame)`, a hex dump of the body, for every frame it receives, as an
        argument of a logger that does nothing: 20 to 28 % of the CPU of a 100 KiB message.  The body below is h2's own
@@ -66,9 +69,15 @@ class H2(H2Connection):
        to 16 MiB.
     5. `_open_streams`: h2 walks over all streams, open and closed, for every new one; with 1,000 calls in flight that
        is a million steps.  Here the walk is put off until it can find something.
+    6. `encoder`, `decoder`: header blocks that repeat are worked out once (headers.py).
     """
 
     _sweep_at = 0
+
+    def __init__(self, config: H2Configuration | None = None) -> None:
+        super().__init__(config)
+        self.encoder = RememberingEncoder()
+        self.decoder = RememberingDecoder(self.DEFAULT_MAX_HEADER_LIST_SIZE)
 
     def receive_data(self, data: Any) -> list[Event]:
         events = super().receive_data(data)

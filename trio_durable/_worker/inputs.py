@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from trio_durable import _converter
 from trio_durable._errors import PayloadError
-from trio_durable._worker.registry import takes_input, value_hint
+from trio_durable._worker.registry import has_input, hint_of
 from trio_durable.abc import Converter
 
 __all__ = ["Input", "admits_none"]
@@ -39,14 +39,16 @@ class Input:
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Input:
         """What `function` takes."""
-        if not takes_input(function):
-            return cls(False)
         try:
             parameters = list(inspect.signature(function).parameters.values())
         except (TypeError, ValueError):
             return cls(True)
-        has_default = len(parameters) > 1 and parameters[1].default is not inspect.Parameter.empty
-        return cls(True, value_hint(function), has_default)
+        if not has_input(parameters):
+            return cls(False)
+        if len(parameters) < 2:
+            return cls(True)
+        has_default = parameters[1].default is not inspect.Parameter.empty
+        return cls(True, hint_of(function, parameters[1].name), has_default)
 
     def arguments(self, context: object, payload: str | None, converter: Converter, whose: str) -> tuple[Any, ...]:
         """What to call the function with; raises PayloadError that names `whose` input it was."""
