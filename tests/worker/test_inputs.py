@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NewType, Optional, TypeVar
 import pytest
 
 from trio_durable import JsonConverter, PayloadError
+from trio_durable._worker.hints import Hints
 from trio_durable._worker.inputs import Input, admits_none
 
 T = TypeVar("T")
@@ -81,10 +82,10 @@ def optional(ctx, value: int | None = 5):
     ],
 )
 def test_what_a_function_is_called_with(function, payload, expected):
-    assert Input.of(function).arguments("ctx", payload, JsonConverter(), "f") == expected
+    assert Input.of(function, Hints()).arguments("ctx", payload, JsonConverter(), "f") == expected
 
 
 @pytest.mark.parametrize("payload", [None, "", '"text"', "null"])
 def test_what_is_missing_or_wrong_is_named(payload):
     with pytest.raises(PayloadError, match="the input of f: expected int"):
-        Input.of(required).arguments("ctx", payload, JsonConverter(), "f")
+        Input.of(required, Hints()).arguments("ctx", payload, JsonConverter(), "f")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from trio_durable import RegistrationError
-from trio_durable._worker.registry import Registry, hint_of, result_hint, takes_input
+from trio_durable._worker.hints import Hints
+from trio_durable._worker.registry import Registry, takes_input
 
 
 async def flow(ctx, order: dict[str, int]) -> list[int]:
@@ -60,12 +61,13 @@ def test_generators_have_their_place():
 
 
 def test_hints():
-    assert hint_of(flow, "order") == dict[str, int]
-    assert result_hint(flow) == list[int]
-    assert result_hint(steps) is str
+    hints = Hints()
+    assert hints.of_parameter(flow, "order") == dict[str, int]
+    assert hints.of_result(flow) == list[int]
+    assert hints.of_result(steps) is str
     assert takes_input(flow)
     assert not takes_input(steps)
-    assert result_hint("by name") is None
+    assert hints.of_result("by name") is None
 
 
 SOURCE = """
@@ -78,6 +80,7 @@ def unknown(ctx, value: Missing) -> None: ...
 
 
 def test_hints_are_of_the_namespace_that_asks():
+    hints = Hints()
     code = compile(SOURCE, "of several namespaces", "exec")
     namespaces = []
     for _ in range(5):
@@ -86,25 +89,26 @@ def test_hints_are_of_the_namespace_that_asks():
         namespaces.append(namespace)
     for namespace in namespaces:
         for _ in range(2):
-            assert hint_of(namespace["shared"], "value") == list[int]
-            assert result_hint(namespace["shared"]) is str
-            assert hint_of(namespace["own"], "value") is namespace["Mine"]
-            assert result_hint(namespace["own"]) is namespace["Mine"]
-            assert hint_of(namespace["unknown"], "value") is None
+            assert hints.of_parameter(namespace["shared"], "value") == list[int]
+            assert hints.of_result(namespace["shared"]) is str
+            assert hints.of_parameter(namespace["own"], "value") is namespace["Mine"]
+            assert hints.of_result(namespace["own"]) is namespace["Mine"]
+            assert hints.of_parameter(namespace["unknown"], "value") is None
     # A function made anew from the same code may have other annotations.
     other = namespaces[0]["shared"]
     other.__annotations__["value"] = "Mine"
-    assert hint_of(other, "value") is namespaces[0]["Mine"]
-    assert hint_of(namespaces[1]["shared"], "value") == list[int]
+    assert hints.of_parameter(other, "value") is namespaces[0]["Mine"]
+    assert hints.of_parameter(namespaces[1]["shared"], "value") == list[int]
 
 
 def test_hints_of_a_namespace_are_not_kept():
+    hints = Hints()
     code = compile(SOURCE, "that ends", "exec")
     ends = []
     for _ in range(3):
         namespace: dict[str, Any] = {"__name__": "that_ends"}
         exec(code, namespace)
-        assert result_hint(namespace["own"]) is namespace["Mine"]
+        assert hints.of_result(namespace["own"]) is namespace["Mine"]
         ends.append(weakref.ref(namespace["Mine"]))
         del namespace
         gc.collect()

@@ -142,7 +142,7 @@ class ActivityRunner:
         )
         taken = self._inputs.get(activity.name)
         if taken is None:  # looked up at the first call and kept
-            taken = self._inputs[activity.name] = Input.of(function)
+            taken = self._inputs[activity.name] = Input.of(function, self._registry.hints)
         arguments = taken.arguments(context, payload, self._converter, f"activity {activity.name!r}")
         result = await self._invoke(function, arguments)
         try:

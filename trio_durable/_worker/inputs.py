@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 from trio_durable import _converter
 from trio_durable._errors import PayloadError
-from trio_durable._worker.registry import has_input, hint_of
+from trio_durable._worker.hints import Hints
+from trio_durable._worker.registry import has_input
 from trio_durable.abc import Converter
 
 __all__ = ["Input", "admits_none"]
@@ -37,7 +38,7 @@ class Input:
     has_default: bool = False
 
     @classmethod
-    def of(cls, function: Callable[..., Any]) -> Input:
+    def of(cls, function: Callable[..., Any], hints: Hints) -> Input:
         """What `function` takes."""
         try:
             parameters = list(inspect.signature(function).parameters.values())
@@ -48,7 +49,7 @@ class Input:
         if len(parameters) < 2:
             return cls(True)
         has_default = parameters[1].default is not inspect.Parameter.empty
-        return cls(True, hint_of(function, parameters[1].name), has_default)
+        return cls(True, hints.of_parameter(function, parameters[1].name), has_default)
 
     def arguments(self, context: object, payload: str | None, converter: Converter, whose: str) -> tuple[Any, ...]:
         """What to call the function with; raises PayloadError that names `whose` input it was."""

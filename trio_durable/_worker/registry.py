@@ -1,19 +1,17 @@
-"""Which names the worker knows, and what each function takes and gives."""
+"""Which names the worker knows."""
 
 from __future__ import annotations
 
 import inspect
-import sys
-import types
-import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from trio_durable._errors import RegistrationError
 from trio_durable._naming import called_by, note, noted
+from trio_durable._worker.hints import Hints
 
-__all__ = ["Registered", "Registry", "has_input", "hint_of", "result_hint", "takes_input"]
+__all__ = ["Registered", "Registry", "has_input", "takes_input"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,6 +35,7 @@ class Registry:
         self.versions: dict[str, dict[str, Registered[Callable[..., Any]]]] = {}
         self.latest: dict[str, str] = {}
         self.activities: dict[str, Registered[Callable[..., Any]]] = {}
+        self.hints = Hints()
         self._names: dict[tuple[str, str], list[str]] = {}
         self._activity_keys: set[tuple[str, str]] = set()
 
@@ -167,83 +166,6 @@ def has_input(parameters: Sequence[inspect.Parameter]) -> bool:
     """Whether a function with these parameters takes an input."""
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
     return len(positional) > 1 or any(p.kind is p.VAR_POSITIONAL for p in positional)
-
-
-def hint_of(function: Callable[..., Any], name: str) -> Any:
-    """The annotation of one parameter; None if there is none or it cannot be resolved."""
-    return _hints(function).get(name)
-
-
-def result_hint(function: Callable[..., Any] | str) -> Any:
-    """The annotation of what `function` returns (for a generator, of its `return`); None if there is none."""
-    if isinstance(function, str):
-        return None
-    hint = _hints(function).get("return")
-    if inspect.isgeneratorfunction(function):
-        arguments = typing.get_args(hint)
-        return arguments[2] if len(arguments) == 3 else None
-    return None if hint is type(None) else hint
-
-
-@dataclass(slots=True)
-class _Meant:
-    """What a function's annotations, all of them text, mean.
-
-    everywhere: True when they mean `hints` in whatever namespace the code runs, False when they do not, None as long as
-    only one has been seen.  code: held, so that nothing else gets its id.  namespace: the id of the globals that were
-    seen; that one is used again later only delays the conclusion.
-    """
-
-    code: types.CodeType
-    annotations: dict[str, str]
-    namespace: int
-    hints: dict[str, Any]
-    everywhere: bool | None = None
-
-
-_MEANT: dict[int, _Meant] = {}  # by the id of the code
-_MOST_MEANT = 10_000
-
-
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """What the annotations mean; {} if they cannot be resolved.
-
-    To resolve them takes a tenth of a millisecond, and each instance has a namespace and so a function of its own.
-    Text that meant the same in two namespaces names nothing that instances have of their own, and is not asked about
-    again.
-    """
-    annotations = getattr(function, "__annotations__", None)
-    plain = type(function) is types.FunctionType and not function.__dict__ and type(annotations) is dict
-    if not plain or not annotations or not all(type(each) is str for each in annotations.values()):
-        return _resolve(function)
-    assert isinstance(function, types.FunctionType)
-    code, namespace = function.__code__, function.__globals__
-    meant = _MEANT.get(id(code))
-    if meant is None or meant.annotations != annotations:
-        if len(_MEANT) >= _MOST_MEANT:
-            _MEANT.clear()
-        meant = _MEANT[id(code)] = _Meant(code, dict(annotations), id(namespace), _resolve(function))
-        if getattr(sys.modules.get(function.__module__), "__dict__", None) is namespace:
-            meant.everywhere = True  # the host's own, of which there is one
-        return meant.hints
-    if meant.everywhere:
-        return meant.hints
-    hints = _resolve(function)
-    if meant.everywhere is None:
-        if hints != meant.hints:
-            meant.everywhere = False
-            meant.hints = {}  # an instance's own classes, which need not live longer than it
-        elif meant.namespace != id(namespace):
-            meant.everywhere = bool(hints)
-    return hints
-
-
-def _resolve(function: Callable[..., Any]) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(function)
-    except Exception:
-        # A hint that names something importable only for the type checker: decode without it.
-        return {}
 
 
 def _key(function: Callable[..., Any]) -> tuple[str, str]:

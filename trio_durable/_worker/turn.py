@@ -38,7 +38,7 @@ from trio_durable._wire.requests import Turn, TurnResult
 from trio_durable._wire.work import EncodedEvents
 from trio_durable._worker.inputs import Input
 from trio_durable._worker.propagated import shown
-from trio_durable._worker.registry import Registered, Registry, result_hint
+from trio_durable._worker.registry import Registered, Registry
 
 __all__ = ["HistoryMissing", "TurnRunner"]
 
@@ -54,7 +54,7 @@ class _Payloads:
         self.converter = converter
         self.name_of = registry.name_of
         self.is_activity = registry.is_activity
-        self.result_type = result_hint
+        self.result_type = registry.hints.of_result
 
     def encode(self, value: object) -> str | None:
         return _converter.encode(self.converter, value)
@@ -180,7 +180,8 @@ class TurnRunner:
         payload: str | None,
     ) -> str | None:
         whose = f"orchestration {registered.name!r}"
-        result = function(*Input.of(function).arguments(context, payload, self._payloads.converter, whose))
+        taken = Input.of(function, self._registry.hints)
+        result = function(*taken.arguments(context, payload, self._payloads.converter, whose))
         if inspect.iscoroutine(result):
             result = await result
         elif inspect.isgenerator(result):
