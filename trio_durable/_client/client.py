@@ -221,7 +221,8 @@ class Client:
         """Ask the orchestration to stop: its code meets a cancellation where it waits.
 
         `finally` blocks run, and what stands in a shielded cancel scope runs durably to its end; code that lets the
-        cancellation through ends the instance as CANCELED.  reason: shown in each `trio.Cancelled`.
+        cancellation through ends the instance as CANCELED.  Code that has not begun yet begins cancelled, and asks for
+        nothing but what is shielded.  reason: shown in each `trio.Cancelled`.
         It is an external event of a name of its own, so it needs a worker of this package.
         """
         payload = None if reason is None else json.dumps(reason)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from trio_durable._core.actions import Action
-from trio_durable._core.tasks import Task, Waitable, checkpoint, checkpoint_if_cancelled
+from trio_durable._core.tasks import Task, Waitable, checkpoint, checkpoint_if_cancelled, some
 
 __all__ = ["DurableFuture", "Work", "combine", "when_all", "when_any"]
 
@@ -166,7 +166,7 @@ class DurableFuture(Generic[T]):
     def describe(self) -> str:
         """What is waited for, in words."""
         if self._members:
-            return f"{self._label} ({', '.join(each.describe() for each in self._members if not each.is_complete)})"
+            return f"{self._label} ({some([each.describe() for each in self._members if not each.is_complete])})"
         return self._label if self.action is None else f"{self._label} (#{self.action.id})"
 
     def held_up_by(self, task: Task) -> Iterator[Task]:

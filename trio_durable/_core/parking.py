@@ -129,9 +129,7 @@ class _Place:
         return self.lot._what
 
     def held_up_by(self, task: Task) -> Iterable[Task]:
-        # Whoever has a lock would break its lot by ending.
-        owners = [each for each in task._scheduler.tasks() if each._breaks and self.lot in each._breaks]
-        return owners + [each for each in self.lot._holders if isinstance(each, Task)]
+        return [each for each in self.lot._holders if isinstance(each, Task)]
 
 
 def lot_for(what: str, holders: Iterable[Any] = ()) -> ParkingLot:

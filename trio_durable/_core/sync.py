@@ -211,9 +211,10 @@ class Lock(_Acquirable):
             raise RuntimeError("can't release a Lock you don't own")
         remove_parking_lot_breaker(task, self._lot)
         self._owner = None
+        self._lot._holders = ()
         if self._lot:
-            (self._owner,) = self._lot.unpark()
-            add_parking_lot_breaker(self._owner, self._lot)
+            (next_owner,) = self._lot.unpark()
+            self._has(next_owner)
 
     def statistics(self) -> Statistics:
         """locked, owner, tasks_waiting."""
@@ -224,9 +225,13 @@ class Lock(_Acquirable):
             raise RuntimeError("attempt to re-acquire an already held Lock")
         if self._owner is not None or self._lot:
             return False
-        self._owner = task
-        add_parking_lot_breaker(task, self._lot)
+        self._has(task)
         return True
+
+    def _has(self, task: Task) -> None:
+        self._owner = task
+        self._lot._holders = (task,)
+        add_parking_lot_breaker(task, self._lot)
 
 
 class StrictFIFOLock(Lock):

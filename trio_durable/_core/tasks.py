@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -41,6 +41,7 @@ __all__ = [
     "current_scheduler",
     "current_task",
     "running",
+    "some",
     "wait_on",
 ]
 
@@ -294,6 +295,12 @@ def checkpoint_if_cancelled() -> Generator[Waitable, Any, None]:
         scope = current_task()._scope
         if scope is not None and scope._cancelled:
             yield CANCEL_POINT
+
+
+def some(names: Sequence[str]) -> str:
+    """`names` in one line for people, the first few of them."""
+    few = 5
+    return ", ".join(names[:few]) + (f" and {len(names) - few} more" if len(names) > few else "")
 
 
 def current_scheduler() -> Scheduler:

@@ -11,12 +11,12 @@ from math import inf
 
 from trio_durable._core import clock
 from trio_durable._core.scheduler import Scheduler
-from trio_durable._core.tasks import CANCEL_POINT, Task
+from trio_durable._core.tasks import CANCEL_POINT, Task, some
 
 __all__ = ["circle", "only_sleeps", "who_waits"]
 
-#: So many tasks are told of, and so many that hold one up.
-_MOST, _HOLDERS = 50, 5
+#: So many tasks are told of.
+_MOST = 50
 
 #: Frames of these modules are on the way to the wait; the code that waits is what called them.
 _BETWEEN = ("trio_durable.", "contextlib")
@@ -36,7 +36,7 @@ def circle(scheduler: Scheduler) -> str | None:
     done: dict[int, None] = {}
     for root in scheduler.tasks():
         path: dict[Task, Iterator[Task]] = {}
-        follow: Task | None = root
+        follow: Task | None = None if root.number in done else root
         while follow is not None:
             if follow in path:
                 members = list(path)
@@ -73,8 +73,7 @@ def _what(task: Task) -> str:
     until = "" if deadline == inf else clock.to_datetime(round(deadline * 1_000_000_000)).isoformat()
     if waitable is CANCEL_POINT:
         return until or "its cancellation, for ever"
-    names = [_name(each) for each in waitable.held_up_by(task)]
-    held = ", ".join(names[:_HOLDERS]) + (f" and {len(names) - _HOLDERS} more" if len(names) > _HOLDERS else "")
+    held = some([_name(each) for each in waitable.held_up_by(task)])
     return waitable.describe() + (f" [{held}]" if held else "") + (f", at most until {until}" if until else "")
 
 
@@ -89,10 +88,12 @@ def _deadline(task: Task) -> float:
 def _where(task: Task) -> str:
     place = ""
     for frame, line in task.iter_await_frames():
-        # What `drive_generator` keeps under this name is not awaited, but driven from there.
-        generator = frame.f_locals.get("driven_generator")
-        if generator is not None and generator.gi_frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_BETWEEN):
+            # What `drive_generator` keeps under this name is not awaited, but driven from there.  (The locals of the
+            # user's frames are not looked at: Python would keep alive what it shows.)
+            generator = frame.f_locals.get("driven_generator")
+            if generator is None or generator.gi_frame is None:
+                continue
             frame, line = generator.gi_frame, generator.gi_frame.f_lineno
-        if not frame.f_globals.get("__name__", "").startswith(_BETWEEN):
-            place = f"\n    at {frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}"
+        place = f"\n    at {frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}"
     return place

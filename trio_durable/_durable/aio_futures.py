@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextvars import Context, copy_context
 from typing import Any
 
-from trio_durable._core.tasks import Task, Waitable, checkpoint, current_scheduler, current_task
+from trio_durable._core.tasks import Task, Waitable, checkpoint, current_scheduler, current_task, some
 
 __all__ = ["AioFuture", "AioTask", "cancelled_error", "is_callback", "running_task"]
 
@@ -158,7 +158,7 @@ class AioFuture:
         """What is waited for, in words."""
         if not self._waits_for:
             return "a Future to be settled"
-        return f"tasks and futures, of which these are not done: {', '.join(map(repr, self._open()))}"
+        return f"tasks and futures, of which these are not done: {some([repr(each) for each in self._open()])}"
 
     def held_up_by(self, task: Task) -> Iterable[Task]:
         """The tasks whose outcome it is, or depends on."""
