@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -277,10 +278,15 @@ async def groups_that_may_collapse_in_groups_that_may_not(trio: Any, log: Log) -
     async def fails() -> None:
         raise ValueError("v")
 
+    def opened(strict: bool) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return trio.open_nursery(strict)
+
     for inner in (True, False):
         for outer in (True, False):
             try:
-                async with trio.open_nursery(outer), trio.open_nursery(inner) as nursery:
+                async with opened(outer), opened(inner) as nursery:
                     nursery.start_soon(trio.sleep_forever)
                     nursery.start_soon(fails)
             except BaseException as error:
