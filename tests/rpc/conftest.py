@@ -22,6 +22,13 @@ def no_asyncio_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncio, "get_event_loop", refuse)
 
 
+@pytest.fixture
+def socket_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Of a socket that is not there yet: relative, as sockets' paths must be short and folders of tests may not be."""
+    monkeypatch.chdir(tmp_path)
+    return "it.sock"
+
+
 @pytest.fixture(scope="session")
 def tls_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A private CA, a server's certificate for localhost and 127.0.0.1, a client's certificate, another CA."""

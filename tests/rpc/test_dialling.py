@@ -10,7 +10,6 @@ import stat
 import threading
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,8 +201,8 @@ def test_keepalive_is_checked() -> None:
 
 
 @pytest.mark.parametrize("io", ["inline", "thread"])
-async def test_unix_sockets(tmp_path: Path, io: Any) -> None:
-    path = str(tmp_path / "sidecar.sock")
+async def test_unix_sockets(socket_path: str, io: Any) -> None:
+    path = socket_path
     async with trio.open_nursery() as nursery:
         assert await nursery.start(partial(serve, [Service()], path=path)) == path
         assert stat.S_IMODE((await trio.Path(path).stat()).st_mode) == 0o600
@@ -218,8 +217,8 @@ async def test_unix_sockets(tmp_path: Path, io: Any) -> None:
         assert (status, "socket file does not exist" in text) == (Status.UNAVAILABLE, True)
 
 
-async def test_a_stale_unix_socket_is_replaced(tmp_path: Path) -> None:
-    path = str(tmp_path / "stale.sock")
+async def test_a_stale_unix_socket_is_replaced(socket_path: str) -> None:
+    path = socket_path
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(path)
     async with trio.open_nursery() as nursery:

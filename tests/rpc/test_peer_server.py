@@ -383,9 +383,9 @@ async def test_a_blocked_program(server: Any, io: Any) -> None:
         assert channel.connections_made == (1 if io == "thread" else 2)
 
 
-async def test_unix_socket(server: Any, tmp_path: Path) -> None:
-    path = tmp_path / "peer.sock"
-    async with server(address=f"unix:{path}"), open_channel(f"unix:{path}") as channel:
+async def test_unix_socket(server: Any, socket_path: str) -> None:
+    address = f"unix:{socket_path}"
+    async with server(address=address), open_channel(address) as channel:
         assert await unary(channel, PEER + "Echo", b"x") == b"x"
 
 
