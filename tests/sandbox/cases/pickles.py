@@ -102,3 +102,7 @@ def case_pickles_under_other_names():  # works
 
 def case_sets_without_an_order():
     pickle.dumps({object(), object()})  # refused: iterating a set of object
+
+
+def case_a_class_of_sets_alone():  # works
+    return pickle.dumps(Words(WORDS)), pickle.dumps([Words(WORDS)], 2)

@@ -396,3 +396,8 @@ def case_hash_of_nan():  # works
     import decimal
     values = float("nan"), (1, float("nan")), complex("nan"), decimal.Decimal("NaN"), frozenset([float("nan")])
     return [hash(value) for value in values]
+
+
+def case_default_by_position():  # works
+    import vendored
+    return vendored.dumps(WORDS, list)
