@@ -34,7 +34,13 @@ def clock_shim(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     done = subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(HERE / "clock_shim.c"), "-ldl"])
     if done.returncode:
         return {}
-    return {"LD_PRELOAD": str(library), "SHIM_CLOCK_SHIFT": str(YEARS)}
+    # Found by its name: LD_PRELOAD would end at the first space of a path.
+    folders = [str(library.parent), os.environ.get("LD_LIBRARY_PATH", "")]
+    return {
+        "LD_PRELOAD": library.name,
+        "LD_LIBRARY_PATH": os.pathsep.join(filter(None, folders)),
+        "SHIM_CLOCK_SHIFT": str(YEARS),
+    }
 
 
 @pytest.fixture(scope="session")
