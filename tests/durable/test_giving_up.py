@@ -6,6 +6,7 @@ import pytest
 
 from tests.core.conftest import identity
 from tests.durable.kit import DURABLE_TRIO as trio
+from tests.durable.kit import durable_run
 from tests.durable.test_deadlines import TrioScript
 from tests.durable.test_waits import call, call_of, names, script  # noqa: F401 (a fixture)
 from trio_durable._core import events as ev
@@ -184,6 +185,36 @@ def test_an_instance_that_is_suspended_before_its_first_turn_is_cancelled_when_i
     assert (s.turns[-1].actions, s.turns[-1].complete) == ([], False)
     assert names(s.turn(ev.ExecutionResumed(-1, s.now, None))) == ["CompleteOrchestration"]
     assert s.completion.status is Status.CANCELED
+
+
+# -- the order of clean-ups -------------------------------------------------------------------------------------------
+
+
+def test_clean_ups_begin_in_the_order_that_the_page_tells():
+    async def program(trio, log):
+        async def waits(name, wait):
+            try:
+                await wait()
+            finally:
+                log(name)
+
+        async def parent(name):
+            async with trio.open_nursery() as inner:
+                inner.start_soon(waits, f"{name}'s child", trio.sleep_forever)
+                await waits(f"{name}'s block", trio.sleep_forever)
+            log("not reached")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(waits, "sleeps", lambda: trio.sleep(9))
+            nursery.start_soon(waits, "for ever", trio.sleep_forever)
+            nursery.start_soon(parent, "parent")
+            nursery.start_soon(waits, "for ever too", trio.sleep_forever)
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+
+    trace = durable_run(program).trace
+    order = ["for ever", "for ever too", "sleeps", "parent's block", "parent's child"]
+    assert [line[0].strip("'\"") for line in trace[:-1]] == order
 
 
 # -- disposal ---------------------------------------------------------------------------------------------------------
