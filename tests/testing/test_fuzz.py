@@ -86,7 +86,10 @@ def test_the_shop(outcome):
 
 
 #: What a program of ours may raise.
-OWN = {"trio_durable.TaskFailedError", "TimeoutError", "ExceptionGroup", "TaskFailedError"}
+OWN = {
+    "trio_durable.TaskFailedError", "trio_durable.CompensationError", "TimeoutError", "ExceptionGroup",
+    "TaskFailedError",
+}  # fmt: skip
 
 
 def healthy(outcome):

@@ -20,7 +20,10 @@ from trio_durable_sandbox._scan_report import render as render_findings
 from trio_durable_sandbox._scan_source import Finding
 from trio_durable_sandbox._scan_source import scan_source as check_source
 
-from trio_durable.testing.conformance import ConformanceError, check_converter, check_sidecar, check_store
+from trio_durable.testing.conformance import ConformanceError
+from trio_durable.testing.conforming_converters import check_converter
+from trio_durable.testing.conforming_sidecars import check_sidecar
+from trio_durable.testing.conforming_stores import check_store
 from trio_durable.testing.environment import InstanceHandle, StuckError, TestEnvironment, open_test_environment
 from trio_durable.testing.fakes import ActivityCall
 from trio_durable.testing.histories import History, HistoryFormatError, fetch_history, load_history, replay_history
