@@ -14,7 +14,7 @@ from trio_durable._core import events as ev
 from trio_durable._core.envelope import checked, seal, unseal
 from trio_durable._core.failures import MAX_CAUSES, FailureDetails, type_name
 from trio_durable._core.versions import Patches
-from trio_durable._core.view import HistoryEvent, history_event
+from trio_durable._core.view import HistoryEvent, PropagatedCall, PropagatedHistory, history_event
 from trio_durable._errors import NonRetryableError, TaskFailedError
 
 # -- moments -----------------------------------------------------------------------------------------------------------
@@ -241,3 +241,33 @@ def test_a_cause_is_looked_for_by_class_or_name_in_the_whole_chain(asked, found)
 
 
 LOCAL = f"{__name__}.Local"
+
+
+def test_the_calls_in_a_history_that_was_handed_down():
+    failure = FailureDetails("ValueError", "no")
+    untold = FailureDetails("", "no details, as of a child that was terminated")
+    events = [
+        ev.TaskScheduled(1, 1, "one", "7"),
+        ev.ChildCreated(2, 1, "i:0002", "one"),
+        ev.TaskScheduled(3, 1, "two", None),
+        ev.ChildCreated(4, 1, "i:0004", "two"),
+        ev.TaskScheduled(5, 1, "one", "8"),
+        ev.ChildCreated(6, 1, "i:0006", "two"),
+        ev.TaskFailed(-1, 2, 3, failure),
+        ev.ChildFailed(-1, 2, 4, None),
+        ev.ChildCompleted(-1, 2, 2, "c"),
+        ev.TaskCompleted(-1, 2, 1, "r"),
+    ]
+    history = PropagatedHistory("app", "i", "flow", tuple(map(history_event, events)))
+    first, failed, waiting = history.activities()
+    assert first == PropagatedCall("one", "7", True, "r")
+    assert failed == PropagatedCall("two", None, True, None, failure)
+    assert waiting == PropagatedCall("one", "8")
+    assert [call.is_failed for call in history.activities()] == [False, True, False]
+    assert history.activities("one") == (first, waiting)
+    assert history.activities("three") == ()
+    child, terminated, other = history.children()
+    assert child == PropagatedCall("one", None, True, "c")
+    assert terminated == PropagatedCall("two", None, True, None, untold)
+    assert (other.name, other.is_complete) == ("two", False)
+    assert history.children("two") == (terminated, other)

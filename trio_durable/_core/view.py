@@ -98,8 +98,8 @@ class PropagatedHistory:
                 calls.append(PropagatedCall(called, event.input))
             elif answer.kind == completed.__name__:
                 calls.append(PropagatedCall(called, event.input, True, answer.result))
-            else:  # a child that was terminated fails without details
-                failure = answer.failure or FailureDetails("", "it was terminated")
+            else:
+                failure = answer.failure or FailureDetails("", "no details, as of a child that was terminated")
                 calls.append(PropagatedCall(called, event.input, True, failure=failure))
         return tuple(calls)
 
