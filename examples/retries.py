@@ -14,8 +14,15 @@ from datetime import timedelta
 
 import trio
 
-from trio_durable import ActivityContext, Client, NonRetryableError, OrchestrationContext, RetryPolicy, Worker
-from trio_durable import TaskFailedError as Failed
+from trio_durable import (
+    ActivityContext,
+    Client,
+    NonRetryableError,
+    OrchestrationContext,
+    RetryPolicy,
+    TaskFailedError,
+    Worker,
+)
 from trio_durable.sidecar import open_sidecar
 
 
@@ -46,7 +53,7 @@ async def checkout(ctx: OrchestrationContext) -> list[str]:
     paid = await ctx.call_activity(pay, input="right", retry_policy=POLICY)
     try:
         await ctx.call_activity(pay, input="wrong", retry_policy=POLICY)
-    except Failed as error:
+    except TaskFailedError as error:
         kind = error.details.error_type.rpartition(".")[2]
         return [paid, f"a wrong card is not tried again: {kind}"]
     return [paid]

@@ -202,6 +202,8 @@ async def test_a_long_poll_ends_with_its_scope(road):
     assert scope.cancelled_caught
     with pytest.raises(TimeoutError):
         await road.client.wait_for_orchestration_completion(instance_id, timeout=0.05)
+    with pytest.raises(TimeoutError, match=r"within 0\.05 s"):
+        await road.client.wait_for_orchestration_completion(instance_id, timeout=timedelta(seconds=0.05))
     await road.client.terminate_orchestration(instance_id, output=0)
     assert (await road.client.get_orchestration_state(instance_id)).get_output() == 0
 
@@ -262,6 +264,8 @@ BAD = [
     (lambda c: c.schedule_new_orchestration("x", instance_id=""), ValueError, "instance_id must not be empty"),
     (lambda c: c.schedule_new_orchestration("x", input=float("nan")), PayloadError, "JSON has no nan"),
     (lambda c: c.schedule_new_orchestration("\udfff"), ValueError, "name must be text"),
+    (lambda c: c.wait_for_orchestration_start("x", timeout="5"), TypeError, "timeout is a number of seconds or a"),
+    (lambda c: c.wait_for_orchestration_start("x", timeout=timedelta(-1)), ValueError, "timeout is a number"),
     (lambda c: c.schedule_new_orchestration(None), TypeError, "expected a function or its registered name"),
     (lambda c: c.raise_orchestration_event("i", None), TypeError, "event_name must be a string"),
     (lambda c: c.raise_orchestration_event("i", "e", data=[float("inf")]), PayloadError, "JSON has no inf"),

@@ -159,10 +159,10 @@ class Client:
         instance_id: str,
         *,
         fetch_payloads: bool = False,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         app_id: str | None = None,
     ) -> OrchestrationState:
-        """The state once the instance has started.  timeout: seconds; then TimeoutError.  NotFoundError as below."""
+        """The state once the instance has started; timeout and errors as of `wait_for_orchestration_completion`."""
         request = calls.by_instance(instance_id_of(instance_id), payloads=fetch_payloads, app_id=app_id)
         return await self._wait(Stub.wait_for_instance_start, request, timeout, "start")
 
@@ -171,13 +171,13 @@ class Client:
         instance_id: str,
         *,
         fetch_payloads: bool = True,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         app_id: str | None = None,
     ) -> OrchestrationState:
         """The state once the instance has ended, however it did.
 
-        timeout: seconds; when it passes, TimeoutError.  Raises NotFoundError if there is no such instance.  A sidecar
-        that goes away during the wait is given a minute to come back.
+        timeout: seconds or a timedelta; when it passes, TimeoutError.  Raises NotFoundError if there is no such
+        instance.  A sidecar that goes away during the wait is given a minute to come back.
         """
         request = calls.by_instance(instance_id_of(instance_id), payloads=fetch_payloads, app_id=app_id)
         return await self._wait(Stub.wait_for_instance_completion, request, timeout, "completion")
@@ -324,7 +324,7 @@ class Client:
         return calls.history_events(await self._door.call(Stub.get_instance_history, request, instance_id))
 
     async def _wait(
-        self, method: Waiting, request: ByInstance, timeout: float | None, what: str
+        self, method: Waiting, request: ByInstance, timeout: float | timedelta | None, what: str
     ) -> OrchestrationState:
         return OrchestrationState.of(await wait(self._door, method, request, timeout, what), self._converter)
 

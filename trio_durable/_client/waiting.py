@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import trio
 
@@ -23,17 +25,29 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 
 
-async def wait(door: Door, method: Waiting, request: ByInstance, timeout: float | None, what: str) -> InstanceState:
-    """The state that `method` gives once the instance's `what` has come; TimeoutError after `timeout` seconds."""
-    if timeout is not None and not timeout >= 0:
-        raise ValueError(f"timeout is a number of seconds from 0 on, or None; got {timeout!r}")
+async def wait(
+    door: Door, method: Waiting, request: ByInstance, timeout: float | timedelta | None, what: str
+) -> InstanceState:
+    """The state that `method` gives once the instance's `what` has come; TimeoutError after `timeout`."""
+    seconds = _seconds(timeout)
     instance_id = request.instance_id
-    with trio.move_on_after(float("inf") if timeout is None else timeout):
+    with trio.move_on_after(seconds):
         state = await _poll(door, method, request)
         if state is None:
             raise NotFoundError(f"there is no orchestration instance {instance_id!r}")
         return state
-    raise TimeoutError(f"no {what} of orchestration instance {instance_id!r} within {timeout:g} s")
+    raise TimeoutError(f"no {what} of orchestration instance {instance_id!r} within {seconds:g} s")
+
+
+def _seconds(timeout: object) -> float:
+    if timeout is None:
+        return math.inf
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if not isinstance(seconds, int | float):
+        raise TypeError(f"timeout is a number of seconds or a timedelta, or None; got {timeout!r}")
+    if not seconds >= 0:
+        raise ValueError(f"timeout is a number of seconds from 0 on, or None; got {timeout!r}")
+    return seconds
 
 
 async def _poll(door: Door, method: Waiting, request: ByInstance) -> InstanceState | None:
