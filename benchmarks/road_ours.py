@@ -132,8 +132,8 @@ async def warm_up(client: Client) -> None:
 # -- processes
 
 
-def make_worker(target: object) -> Worker:
-    worker = Worker(target)  # type: ignore[arg-type]
+def make_worker(target: object, *, keep: int = 1000) -> Worker:
+    worker = Worker(target, max_cached_instances=keep)  # type: ignore[arg-type]
     for orchestrator in (chain, fan, small, events, children):
         worker.add_orchestrator(orchestrator)
     worker.add_activity(echo)

@@ -19,8 +19,8 @@ from ._wire import (
     varint, wrapped, wrong_type,
 )
 from ._write import (
-    ALL_ONES, LOW, SECONDS, SIZE, WRAPPED, expect, int32, int64, map_entries, octets, high_seconds, present,
-    sized, timestamp, timestamp_field, uint32, utf8, wrapped_size,
+    ALL_ONES, LOW, SECONDS, SEVEN, SIZE, WRAPPED, expect, int32, int64, map_entries, octets, high_seconds,
+    present, sized, timestamp, timestamp_field, uint32, utf8, wrapped_size,
 )
 
 join = "".join

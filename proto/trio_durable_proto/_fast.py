@@ -10,8 +10,8 @@ from ._wire import (
     varint, wrapped, wrong_type,
 )
 from ._write import (
-    ALL_ONES, LOW, SECONDS, SIZE, WRAPPED, expect, int32, int64, map_entries, octets, high_seconds, present,
-    sized, timestamp, timestamp_field, uint32, utf8, wrapped_size,
+    ALL_ONES, LOW, SECONDS, SEVEN, SIZE, WRAPPED, expect, int32, int64, map_entries, octets, high_seconds,
+    present, sized, timestamp, timestamp_field, uint32, utf8, wrapped_size,
 )
 
 join = "".join
@@ -1672,14 +1672,14 @@ def encode_WorkflowState(m):
             if b5 and 0x10000000 <= n < 1000000000:
                 t5 = '*\x0c\x08'
                 a5 = LOW[x & 16383]
-                c5 = LOW[n & 16383]
-                e5 = LOW[n >> 14 & 16383]
+                c5 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e5 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f5 = SIZE[n >> 28]
             elif b5 and 0x200000 <= n < 0x10000000:
                 t5 = '*\x0b\x08'
                 a5 = LOW[x & 16383]
-                c5 = LOW[n & 16383]
-                e5 = SIZE[n >> 14]
+                c5 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e5 = SIZE[n >> 21]
             elif b5 and 0 < n < 16384:
                 t5 = '*\x08\x08' if n < 128 else '*\t\x08'
                 a5 = LOW[x & 16383]
@@ -1701,14 +1701,14 @@ def encode_WorkflowState(m):
             if b6 and 0x10000000 <= n < 1000000000:
                 t6 = '2\x0c\x08'
                 a6 = LOW[x & 16383]
-                c6 = LOW[n & 16383]
-                e6 = LOW[n >> 14 & 16383]
+                c6 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e6 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f6 = SIZE[n >> 28]
             elif b6 and 0x200000 <= n < 0x10000000:
                 t6 = '2\x0b\x08'
                 a6 = LOW[x & 16383]
-                c6 = LOW[n & 16383]
-                e6 = SIZE[n >> 14]
+                c6 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e6 = SIZE[n >> 21]
             elif b6 and 0 < n < 16384:
                 t6 = '2\x08\x08' if n < 128 else '2\t\x08'
                 a6 = LOW[x & 16383]
@@ -1730,14 +1730,14 @@ def encode_WorkflowState(m):
             if b7 and 0x10000000 <= n < 1000000000:
                 t7 = ':\x0c\x08'
                 a7 = LOW[x & 16383]
-                c7 = LOW[n & 16383]
-                e7 = LOW[n >> 14 & 16383]
+                c7 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e7 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f7 = SIZE[n >> 28]
             elif b7 and 0x200000 <= n < 0x10000000:
                 t7 = ':\x0b\x08'
                 a7 = LOW[x & 16383]
-                c7 = LOW[n & 16383]
-                e7 = SIZE[n >> 14]
+                c7 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e7 = SIZE[n >> 21]
             elif b7 and 0 < n < 16384:
                 t7 = ':\x08\x08' if n < 128 else ':\t\x08'
                 a7 = LOW[x & 16383]
@@ -1810,14 +1810,14 @@ def encode_WorkflowState(m):
             if b13 and 0x10000000 <= n < 1000000000:
                 t13 = 'j\x0c\x08'
                 a13 = LOW[x & 16383]
-                c13 = LOW[n & 16383]
-                e13 = LOW[n >> 14 & 16383]
+                c13 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e13 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f13 = SIZE[n >> 28]
             elif b13 and 0x200000 <= n < 0x10000000:
                 t13 = 'j\x0b\x08'
                 a13 = LOW[x & 16383]
-                c13 = LOW[n & 16383]
-                e13 = SIZE[n >> 14]
+                c13 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e13 = SIZE[n >> 21]
             elif b13 and 0 < n < 16384:
                 t13 = 'j\x08\x08' if n < 128 else 'j\t\x08'
                 a13 = LOW[x & 16383]
@@ -1875,14 +1875,14 @@ def encode_WorkflowState(m):
                 if b17 and 0x10000000 <= n < 1000000000:
                     t17 = '\x8a\x01\x0c\x08'
                     a17 = LOW[x & 16383]
-                    c17 = LOW[n & 16383]
-                    e17 = LOW[n >> 14 & 16383]
+                    c17 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                    e17 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                     f17 = SIZE[n >> 28]
                 elif b17 and 0x200000 <= n < 0x10000000:
                     t17 = '\x8a\x01\x0b\x08'
                     a17 = LOW[x & 16383]
-                    c17 = LOW[n & 16383]
-                    e17 = SIZE[n >> 14]
+                    c17 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                    e17 = SIZE[n >> 21]
                 elif b17 and 0 < n < 16384:
                     t17 = '\x8a\x01\x08\x08' if n < 128 else '\x8a\x01\t\x08'
                     a17 = LOW[x & 16383]
@@ -2878,14 +2878,14 @@ def encode_ExecutionStartedEvent(m):
             if b6 and 0x10000000 <= n < 1000000000:
                 t6 = '2\x0c\x08'
                 a6 = LOW[x & 16383]
-                c6 = LOW[n & 16383]
-                e6 = LOW[n >> 14 & 16383]
+                c6 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e6 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f6 = SIZE[n >> 28]
             elif b6 and 0x200000 <= n < 0x10000000:
                 t6 = '2\x0b\x08'
                 a6 = LOW[x & 16383]
-                c6 = LOW[n & 16383]
-                e6 = SIZE[n >> 14]
+                c6 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e6 = SIZE[n >> 21]
             elif b6 and 0 < n < 16384:
                 t6 = '2\x08\x08' if n < 128 else '2\t\x08'
                 a6 = LOW[x & 16383]
@@ -4949,14 +4949,14 @@ def encode_TimerCreatedEvent(m):
             if b1 and 0x10000000 <= n < 1000000000:
                 t1 = '\n\x0c\x08'
                 a1 = LOW[x & 16383]
-                c1 = LOW[n & 16383]
-                e1 = LOW[n >> 14 & 16383]
+                c1 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e1 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f1 = SIZE[n >> 28]
             elif b1 and 0x200000 <= n < 0x10000000:
                 t1 = '\n\x0b\x08'
                 a1 = LOW[x & 16383]
-                c1 = LOW[n & 16383]
-                e1 = SIZE[n >> 14]
+                c1 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e1 = SIZE[n >> 21]
             elif b1 and 0 < n < 16384:
                 t1 = '\n\x08\x08' if n < 128 else '\n\t\x08'
                 a1 = LOW[x & 16383]
@@ -5130,14 +5130,14 @@ def encode_TimerFiredEvent(m):
             if b1 and 0x10000000 <= n < 1000000000:
                 t1 = '\n\x0c\x08'
                 a1 = LOW[x & 16383]
-                c1 = LOW[n & 16383]
-                e1 = LOW[n >> 14 & 16383]
+                c1 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e1 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f1 = SIZE[n >> 28]
             elif b1 and 0x200000 <= n < 0x10000000:
                 t1 = '\n\x0b\x08'
                 a1 = LOW[x & 16383]
-                c1 = LOW[n & 16383]
-                e1 = SIZE[n >> 14]
+                c1 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e1 = SIZE[n >> 21]
             elif b1 and 0 < n < 16384:
                 t1 = '\n\x08\x08' if n < 128 else '\n\t\x08'
                 a1 = LOW[x & 16383]
@@ -6207,14 +6207,14 @@ def encode_HistoryEvent(m):
             if b2 and 0x10000000 <= n < 1000000000:
                 t2 = '\x12\x0c\x08'
                 a2 = LOW[x & 16383]
-                c2 = LOW[n & 16383]
-                e2 = LOW[n >> 14 & 16383]
+                c2 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e2 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f2 = SIZE[n >> 28]
             elif b2 and 0x200000 <= n < 0x10000000:
                 t2 = '\x12\x0b\x08'
                 a2 = LOW[x & 16383]
-                c2 = LOW[n & 16383]
-                e2 = SIZE[n >> 14]
+                c2 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e2 = SIZE[n >> 21]
             elif b2 and 0 < n < 16384:
                 t2 = '\x12\x08\x08' if n < 128 else '\x12\t\x08'
                 a2 = LOW[x & 16383]
@@ -6290,12 +6290,11 @@ def each_HistoryEvent(tag, messages):
                 else:
                     i = ''
                 a = LOW[x & 16383]
-                c = LOW[n & 16383]
                 if n >= 0x10000000:
-                    add(f'{tag}{SIZE[k] if k < 16384 else sized(k)}{i}\x12\x0c\x08{a}{b}{c}{LOW[n >> 14 & 16383]}{SIZE[n >> 28]}{t}{s}{e}')
+                    add(f'{tag}{SIZE[k] if k < 16384 else sized(k)}{i}\x12\x0c\x08{a}{b}{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}{SIZE[n >> 28]}{t}{s}{e}')
                 else:
                     k -= 1
-                    add(f'{tag}{SIZE[k] if k < 16384 else sized(k)}{i}\x12\x0b\x08{a}{b}{c}{SIZE[n >> 14]}{t}{s}{e}')
+                    add(f'{tag}{SIZE[k] if k < 16384 else sized(k)}{i}\x12\x0b\x08{a}{b}{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}{SIZE[n >> 21]}{t}{s}{e}')
                 continue
         e = encode_HistoryEvent(m)
         add(tag + sized(len(e)) + e)
@@ -7303,14 +7302,14 @@ def encode_CreateDetachedWorkflowAction(m):
                 if b5 and 0x10000000 <= n < 1000000000:
                     t5 = '*\x0c\x08'
                     a5 = LOW[x & 16383]
-                    c5 = LOW[n & 16383]
-                    e5 = LOW[n >> 14 & 16383]
+                    c5 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                    e5 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                     f5 = SIZE[n >> 28]
                 elif b5 and 0x200000 <= n < 0x10000000:
                     t5 = '*\x0b\x08'
                     a5 = LOW[x & 16383]
-                    c5 = LOW[n & 16383]
-                    e5 = SIZE[n >> 14]
+                    c5 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                    e5 = SIZE[n >> 21]
                 elif b5 and 0 < n < 16384:
                     t5 = '*\x08\x08' if n < 128 else '*\t\x08'
                     a5 = LOW[x & 16383]
@@ -7557,14 +7556,14 @@ def encode_CreateTimerAction(m):
             if b1 and 0x10000000 <= n < 1000000000:
                 t1 = '\n\x0c\x08'
                 a1 = LOW[x & 16383]
-                c1 = LOW[n & 16383]
-                e1 = LOW[n >> 14 & 16383]
+                c1 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e1 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f1 = SIZE[n >> 28]
             elif b1 and 0x200000 <= n < 0x10000000:
                 t1 = '\n\x0b\x08'
                 a1 = LOW[x & 16383]
-                c1 = LOW[n & 16383]
-                e1 = SIZE[n >> 14]
+                c1 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e1 = SIZE[n >> 21]
             elif b1 and 0 < n < 16384:
                 t1 = '\n\x08\x08' if n < 128 else '\n\t\x08'
                 a1 = LOW[x & 16383]
@@ -9910,14 +9909,14 @@ def encode_CreateInstanceRequest(m):
             if b5 and 0x10000000 <= n < 1000000000:
                 t5 = '*\x0c\x08'
                 a5 = LOW[x & 16383]
-                c5 = LOW[n & 16383]
-                e5 = LOW[n >> 14 & 16383]
+                c5 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e5 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f5 = SIZE[n >> 28]
             elif b5 and 0x200000 <= n < 0x10000000:
                 t5 = '*\x0b\x08'
                 a5 = LOW[x & 16383]
-                c5 = LOW[n & 16383]
-                e5 = SIZE[n >> 14]
+                c5 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e5 = SIZE[n >> 21]
             elif b5 and 0 < n < 16384:
                 t5 = '*\x08\x08' if n < 128 else '*\t\x08'
                 a5 = LOW[x & 16383]
@@ -11369,14 +11368,14 @@ def encode_PurgeInstanceFilter(m):
             if b1 and 0x10000000 <= n < 1000000000:
                 t1 = '\n\x0c\x08'
                 a1 = LOW[x & 16383]
-                c1 = LOW[n & 16383]
-                e1 = LOW[n >> 14 & 16383]
+                c1 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e1 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f1 = SIZE[n >> 28]
             elif b1 and 0x200000 <= n < 0x10000000:
                 t1 = '\n\x0b\x08'
                 a1 = LOW[x & 16383]
-                c1 = LOW[n & 16383]
-                e1 = SIZE[n >> 14]
+                c1 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e1 = SIZE[n >> 21]
             elif b1 and 0 < n < 16384:
                 t1 = '\n\x08\x08' if n < 128 else '\n\t\x08'
                 a1 = LOW[x & 16383]
@@ -11398,14 +11397,14 @@ def encode_PurgeInstanceFilter(m):
             if b2 and 0x10000000 <= n < 1000000000:
                 t2 = '\x12\x0c\x08'
                 a2 = LOW[x & 16383]
-                c2 = LOW[n & 16383]
-                e2 = LOW[n >> 14 & 16383]
+                c2 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}'
+                e2 = f'{SEVEN[n >> 14 & 127]}{SEVEN[n >> 21 & 127]}'
                 f2 = SIZE[n >> 28]
             elif b2 and 0x200000 <= n < 0x10000000:
                 t2 = '\x12\x0b\x08'
                 a2 = LOW[x & 16383]
-                c2 = LOW[n & 16383]
-                e2 = SIZE[n >> 14]
+                c2 = f'{SEVEN[n & 127]}{SEVEN[n >> 7 & 127]}{SEVEN[n >> 14 & 127]}'
+                e2 = SIZE[n >> 21]
             elif b2 and 0 < n < 16384:
                 t2 = '\x12\x08\x08' if n < 128 else '\x12\t\x08'
                 a2 = LOW[x & 16383]

@@ -17,7 +17,10 @@ SIZE = [chr(n) for n in range(128)] + [chr(n & 127 | 128) + chr(n >> 7) for n in
 """The numbers from 0 to 16,383 as varints."""
 
 LOW = [chr(n & 127 | 128) + chr(n >> 7 | 128) for n in range(16384)]
-"""14 bits as two bytes of a varint, neither of which is the last."""
+"""14 bits as two bytes of a varint, neither of which is the last; for numbers near each other, as seconds are."""
+
+SEVEN = [chr(n | 128) for n in range(128)]
+"""7 bits as a byte of a varint that is not the last; for numbers that are anything."""
 
 WRAPPED = ["\0", *(SIZE[len(SIZE[n]) + 1 + n] + "\n" + SIZE[n] for n in range(1, 4096))]
 """What stands between the tag of a StringValue field and its text of 0, 1, ... bytes."""

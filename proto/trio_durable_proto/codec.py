@@ -36,6 +36,7 @@ __all__ = [
     "Scanned",
     "Span",
     "WorkItemParts",
+    "check",
     "decode",
     "decode_at",
     "encode",
@@ -98,6 +99,42 @@ def encode(message: betterproto.Message) -> bytes:
     return _speedups.to_wire(write, message)
 
 
+#: Texts from this length on are not written to find out whether a message can be.
+_LONG = 4096
+
+
+def check(message: betterproto.Message) -> None:
+    """Raise what `encode` would raise, without copying long texts: those of ASCII always have bytes.
+
+    They are taken out of the message for the moment, so another thread must not look at it.
+    """
+    out: list[tuple[dict[str, Any], str, str]] = []
+    _take_out(message, out, 0)
+    try:
+        encode(message)
+    finally:
+        for values, name, text in out:
+            values[name] = text
+
+
+def _take_out(message: betterproto.Message, out: list[tuple[dict[str, Any], str, str]], depth: int) -> None:
+    """Put short texts in the place of the long ones, which go to `out`."""
+    if depth > MAX_DEPTH:
+        return
+    values = message.__dict__
+    for name, value in values.items():
+        if type(value) is str:
+            if len(value) >= _LONG and value.isascii():
+                out.append((values, name, value))
+                values[name] = "x"  # not "": where no text may be, that would pass for nothing
+        elif type(value) is list:
+            for each in value:
+                if isinstance(each, betterproto.Message):
+                    _take_out(each, out, depth + 1)
+        elif isinstance(value, betterproto.Message):
+            _take_out(value, out, depth + 1)
+
+
 def _decode_foreign(cls: type[M], data: bytes) -> M:
     """Classes that are not ours (betterproto's own Empty, say) are left to betterproto."""
     try:
@@ -121,6 +158,13 @@ class GrpcCodec(CodecBase):
         if message_type is not bytes and not isinstance(message, message_type):
             raise TypeError(f"expected a {message_type.__name__} or bytes to send, got {type(message).__name__}")
         return encode(message)
+
+    def check(self, message: Any, message_type: Any) -> None:
+        """Raise what `encode` would raise, at less cost."""
+        if type(message) in _WRITE and isinstance(message, message_type):
+            check(message)
+        else:
+            self.encode(message, message_type)
 
     def decode(self, data: bytes, message_type: Any) -> Any:
         return bytes(data) if message_type is bytes else decode(message_type, data)

@@ -177,3 +177,42 @@ def test_content_of_another_type_is_named() -> None:
     message.past_events[0].router = pb.TaskRouter()
     with pytest.raises(codec.EncodeError, match=r"past_events\[0\]\.task_scheduled: expected TaskScheduledEvent"):
         codec.encode(message)
+
+
+def outcome(function: Any, message: Any) -> str:
+    try:
+        function(message)
+    except codec.EncodeError as error:
+        return str(error)
+    return ""
+
+
+LONG = ["", "\ud800", "x" * 5000, "ä" * 5000, "x" * 5000 + "\udcff", 5]
+
+
+@given(st.lists(events(), max_size=4), st.sampled_from(LONG))
+def test_a_check_says_what_encode_says(found: list[pb.HistoryEvent], text: Any) -> None:
+    message = pb.WorkflowRequest(instance_id="i", past_events=found)
+    message.new_events = [pb.HistoryEvent(event_raised=pb.EventRaisedEvent(name="n", input=text))]
+    before = copy.deepcopy(message)
+    assert outcome(codec.check, message) == outcome(codec.encode, message)
+    assert message == before
+    if not outcome(codec.encode, message):
+        assert codec.encode(message) == codec.encode(before)
+
+
+def test_a_check_of_a_long_text_where_none_may_be() -> None:
+    message = pb.HistoryEvent(event_id="x" * 5000)  # type: ignore[arg-type]
+    with pytest.raises(codec.EncodeError):
+        codec.check(message)
+    assert message.event_id == "x" * 5000
+
+
+def test_a_check_of_what_nests_too_deep() -> None:
+    failure = pb.TaskFailureDetails(error_message="x" * 5000)
+    for _ in range(3000):
+        failure = pb.TaskFailureDetails(inner_failure=failure)
+    with pytest.raises((codec.EncodeError, RecursionError)) as encoded:
+        codec.encode(failure)
+    with pytest.raises(type(encoded.value)):
+        codec.check(failure)

@@ -88,6 +88,12 @@ def encode(codec: Any, message: Any, message_type: Any) -> bytes:
     return encoded
 
 
+def check(codec: Any, message: Any) -> None:
+    """Raise what `encode` would raise; a codec may have a cheaper way to find out."""
+    if not isinstance(message, (bytes, bytearray, memoryview)):
+        getattr(codec, "check", codec.encode)(message, type(message))
+
+
 def decode(codec: Any, data: bytes, message_type: Any, method: str) -> Any:
     """`codec.decode`, or `data` itself where raw bytes are wanted; GRPCError(INTERNAL) for malformed messages."""
     if message_type is bytes:

@@ -34,7 +34,7 @@ from trio_durable_proto import codec as proto_codec
 from .calls import current_call_context
 from .channel import CallDeadline
 from .failures import copy_error
-from .framing import decode, encode
+from .framing import check, decode, encode
 from .services import method_table
 
 __all__ = ["MemoryChannel", "MemoryStream"]
@@ -201,7 +201,7 @@ class MemoryStream:
         if self._ready:
             raise ProtocolError(f"the request of {self._name} was ended already")
         await trio.lowlevel.checkpoint_if_cancelled()
-        encode(self._channel._codec, message, type(message))
+        check(self._channel._codec, message)
         self.requests.append(message)
         if end or not self._cardinality.client_streaming:
             self._ready = True
