@@ -310,5 +310,8 @@ def overlay(name: str, facade: Any, *, for_all: bool) -> ModuleType:
     made = Overlay(name)
     made.__dict__.update(_td_facade=facade, _td_for_all=for_all)
     if isinstance(facade, ModuleType | SimpleNamespace):  # plain names need no second look-up
-        made.__dict__.update({key: value for key, value in vars(facade).items() if not key.startswith("__")})
+        for key, value in vars(facade).items():
+            if not key.startswith("__"):
+                inner = isinstance(value, SimpleNamespace)  # `trio.lowlevel`: nobody may assign into that either
+                made.__dict__[key] = overlay(f"{name}.{key}", value, for_all=for_all) if inner else value
     return made

@@ -396,12 +396,13 @@ def test_modules_that_import_what_all_runs_have_the_same_of_are_shared(workshop:
         "def g(): asyncio.create_task(None)\n"
     )
     main = importlib.import_module(name)
-    change = workshop.module("import asyncio\ndef f(): asyncio.sleep = None\n")
+    change = workshop.module("import asyncio\ndef f(): asyncio.sleep = None\ndef g(): asyncio.tasks.more = 1\n")
     made: list[Any] = []
 
     def factory(run: Any) -> Any:
         made.append(run)
-        return types.SimpleNamespace(sleep=lambda seconds: (get_run().instance_id, seconds))
+        inner = types.SimpleNamespace(marker=1)
+        return types.SimpleNamespace(sleep=lambda seconds: (get_run().instance_id, seconds), tasks=inner)
 
     sandbox = Sandbox()
     sandbox.replace_module("asyncio", factory, shared=True)
@@ -415,8 +416,11 @@ def test_modules_that_import_what_all_runs_have_the_same_of_are_shared(workshop:
                 names.g()
     assert sandbox.tiers() == {name: "shared"}
     run, f = workshop.start(change.f, sandbox)
-    with run.active(), pytest.raises(SandboxViolationError, match=r"assignment to asyncio\.sleep"):
-        f()
+    with run.active():
+        with pytest.raises(SandboxViolationError, match=r"assignment to asyncio\.sleep"):
+            f()
+        with pytest.raises(SandboxViolationError, match=r"assignment to asyncio\.tasks\.more"):
+            run.modules[change.__name__].g()
     assert len(made) == 1
     assert [each[1:3] for each in found] == [(("one", 2), ("one", 3)), (("two", 2), ("two", 3))]
     assert found[0][0] is found[1][0]
