@@ -162,6 +162,7 @@ def property_test(code: ModuleType, examples: int):
         inputs=st.integers(0, 5),
         events=getattr(code, "EVENTS", ()),
         any_order=code.__name__.split(".")[-2] in ANY_ORDER,
+        another_process=False,  # one for all of them is enough: `elsewhere`
         settings=settings(
             max_examples=examples,
             derandomize=True,

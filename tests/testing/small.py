@@ -50,3 +50,15 @@ async def tidies(ctx):
 async def complains(ctx, number):
     logging.getLogger("trio_durable.orchestration").warning("complaint %d", number)
     return number
+
+
+async def in_hash_order(ctx, names):
+    """Without the sandbox, another order in each process."""
+    for name in {*names, "north", "south", "east", "west", "up", "down", "left", "right"}:
+        await ctx.call_activity("visit", input=name)
+
+
+async def in_order(ctx, names):
+    print("this goes nowhere")
+    for name in sorted({*names, "north", "south"}):
+        await ctx.call_activity("visit", input=name)

@@ -475,3 +475,30 @@ def test_the_traceback_shows_the_users_function():
     with pytest.raises(AssertionError) as caught:
         is_two()
     assert not any(entry.path.name == "properties.py" for entry in caught.traceback if not entry.ishidden(caught))
+
+
+def test_another_process_sees_the_order_of_sets():
+    few = settings(max_examples=5, database=None)
+
+    @replays(small.in_hash_order, inputs=[], activities={"visit": None}, sandbox="off", settings=few)
+    def faulty_visits(outcome):
+        pass
+
+    @replays(small.in_order, inputs=[], activities={"visit": None}, sandbox="off", settings=few)
+    def visits(outcome):
+        pass
+
+    with pytest.raises(NonDeterminismError, match="in another process, with another hash seed"):
+        faulty_visits()
+    visits()
+
+
+def test_another_process_has_to_import_the_orchestrators():
+    async def local(ctx):
+        pass
+
+    replays(local, sandbox="off")(lambda outcome: None)()
+    with pytest.raises(ValueError, match=r"another process cannot import all orchestrators: .*local"):
+        replays(local, sandbox="off", another_process=True)
+    with pytest.raises(ValueError, match="sandbox='off'; the sandbox sees to it itself"):
+        replays(small.in_order, another_process=True)

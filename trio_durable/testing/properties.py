@@ -33,6 +33,7 @@ from trio_durable_sandbox import in_orchestration
 
 from trio_durable._errors import DurableError, RegistrationError
 from trio_durable._worker.serve import Worker
+from trio_durable.testing.elsewhere import Elsewhere
 from trio_durable.testing.exploring import CHANGES_THE_END, FAULTS, Explorer
 from trio_durable.testing.ordering import check_order
 from trio_durable.testing.script import Outcome, Player, make_worker, payload_of
@@ -75,6 +76,7 @@ def replays(
     max_steps: int = 30,
     any_order: bool = False,
     cancels_within: timedelta = timedelta(hours=1),
+    another_process: bool | None = None,
     settings: hypothesis.settings | None = None,
 ) -> Callable[[Callable[..., Any]], PropertyTest]:
     """Make a test function a property test of `orchestrator`.  The function is called with each example's `Outcome`.
@@ -96,6 +98,9 @@ def replays(
     in most examples nothing is injected that would change it, and the same answers in the plainest order must
     lead to the same end.
     cancels_within: how much time may pass between a cancel and the end of the orchestration.
+    another_process: whether each example's history is also replayed, exactly, by a process with another hash seed and
+    time zone, which finds what this one cannot see where the sandbox is off.  None: where it is off and that process
+    can import all orchestrators.  True where it cannot is a ValueError.
     settings: Hypothesis's; given here because an example's deadline makes no sense for these tests and is lifted.
 
     The function may be `async def` (it runs in a Trio run of its own), may be a method, and may take pytest's fixtures
@@ -115,6 +120,7 @@ def replays(
     subject = _Subject(made, name, stand_ins, [(event, _strategy(value)) for event, value in pairs])
     subject.any_order, subject.cancels_within = any_order, cancels_within
     subject.inputs = inputs_of = _strategy(inputs)
+    subject.elsewhere = _elsewhere(made, another_process)
 
     @st.composite
     def examples(draw: Callable[[st.SearchStrategy[Any]], Any]) -> _Played:
@@ -203,6 +209,7 @@ class _Subject:
         self._events = events
         self._simplest: dict[str, Any] = {}
         self.inputs: st.SearchStrategy[Any] = st.none()
+        self.elsewhere: Elsewhere | None = None
         self.any_order = False
         self.cancels_within = timedelta(hours=1)
 
@@ -281,6 +288,8 @@ class _Subject:
         verbs = {line.split()[0] for line in player.lines}
         if self.any_order and not player.injected and not verbs & {"suspend", "cancel", "terminate"}:
             check_order(player, self._worker, raised)
+        if self.elsewhere is not None:
+            self.elsewhere.replay(outcome.history)
         return _Played(player.lines, outcome)
 
     def shortest(self, played: _Played, error: Exception, judge: Callable[[_Played], None]) -> Sequence[str]:
@@ -357,6 +366,20 @@ class _Body:
             f"{indent}    {'self.' if self._is_method else ''}{name}.play({raw}{quotes}\n{script}\n"
             f"{indent}    {quotes}{more})\n"
         )
+
+
+def _elsewhere(worker: Worker, wanted: bool | None) -> Elsewhere | None:
+    if wanted is False or (wanted is None and worker._sandbox.mode != "off"):
+        return None
+    if worker._sandbox.mode != "off":
+        raise ValueError("another_process=True is for orchestrations with sandbox='off'; the sandbox sees to it itself")
+    orchestrators = {name: entry.function for name, entry in worker._registry.orchestrators.items()}
+    try:
+        return Elsewhere(orchestrators, worker._converter)
+    except ValueError:
+        if wanted:
+            raise
+        return None
 
 
 def _not_hypothesis(outcome: Outcome) -> None:
