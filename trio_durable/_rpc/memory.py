@@ -8,6 +8,7 @@ Rules:
 2. Raw bytes meet typed messages through the codec: a handler may yield `bytes` to a caller who asked for messages, and
    the other way round.  Like meets like untouched; only a request that has no bytes, such as one with a lone
    surrogate in its text, is refused where it is sent (EncodeError), as it would be on the wire, and no handler sees it.
+   (The codec's `check` finds out; long texts are not copied for that.)
 3. A unary handler runs in the caller's task, so it ends when the caller's scope does.  A streaming handler runs in a
    task of its own, as on a server: its generator may hold nurseries and cancel scopes, and is closed in that task.  It
    is at most `_AHEAD` messages ahead of its reader.
