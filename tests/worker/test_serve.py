@@ -11,7 +11,7 @@ import trio.testing
 from tests.patience import PATIENCE
 from trio_durable import JsonConverter, NonRetryableError, Worker
 from trio_durable._core import events as ev
-from trio_durable._rpc import GRPCError, RpcStatus
+from trio_durable._rpc import GRPCError, RpcStatus, WorkStub
 from trio_durable._wire.requests import activity_result_from_pb, turn_result_from_pb
 
 
@@ -270,6 +270,66 @@ async def test_cancelling_gives_up_on_activities_that_do_not_end(hub, channel, a
         await begun.wait()
         nursery.cancel_scope.cancel()
     assert trio.current_time() - start == pytest.approx(3)
+
+
+async def test_an_interrupt_is_not_lost_wherever_it_hits(hub, channel, autojump_clock, monkeypatch):
+    begun = trio.Event()
+
+    async def stuck(ctx):
+        begun.set()
+        await trio.sleep_forever()
+
+    original = WorkStub.work_items
+
+    async def interrupted(self, request):
+        try:
+            async for item in original(self, request):
+                yield item
+        finally:
+            raise KeyboardInterrupt  # as if the signal came here: its place is the handling of a Cancelled
+
+    monkeypatch.setattr(WorkStub, "work_items", interrupted)
+    worker = Worker(channel, drain_seconds=300)
+    worker.add_activity(stuck)
+    start = trio.current_time()
+    with pytest.raises(BaseExceptionGroup) as raised:  # noqa: PT012
+        async with trio.open_nursery() as nursery:
+            await nursery.start(worker.serve)
+            hub.activity("stuck")
+            await begun.wait()
+            nursery.cancel_scope.cancel()
+    assert raised.group_contains(KeyboardInterrupt)
+    assert trio.current_time() == start, "nobody waits for the activity any more"
+
+
+async def test_interrupts_hit_the_users_code_and_not_the_workers(hub, channel, monkeypatch):
+    seen = {}
+
+    async def looks(ctx):
+        seen["activity"] = trio.lowlevel.currently_ki_protected()
+
+    def orchestrates(ctx):
+        seen["turn"] = trio.lowlevel.currently_ki_protected()
+
+    original = WorkStub.work_items
+
+    async def looking(self, request):
+        async for item in original(self, request):
+            seen["worker"] = trio.lowlevel.currently_ki_protected()
+            yield item
+
+    monkeypatch.setattr(WorkStub, "work_items", looking)
+    async with trio.open_nursery() as nursery:
+        worker = Worker(channel, sandbox="off")
+        worker.add_activity(looks)
+        worker.add_orchestrator(orchestrates)
+        await nursery.start(worker.serve)
+        hub.activity("looks")
+        await next_result(hub)
+        hub.start("orchestrates")
+        await next_turn(hub)
+        nursery.cancel_scope.cancel()
+    assert seen == {"activity": False, "turn": False, "worker": True}
 
 
 async def test_an_exception_in_serve_comes_out_as_itself(hub, channel):

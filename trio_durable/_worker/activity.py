@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import trio
+from trio.lowlevel import disable_ki_protection
 
 from trio_durable import _converter
 from trio_durable._core.envelope import unseal
@@ -176,6 +177,7 @@ class ActivityRunner:
                 raise NotFoundError(f"there is no orchestration instance {instance_id!r}: {said}") from error
             raise SidecarError(f"the event {wanted['name']!r} could not be sent to {instance_id!r}: {said}") from error
 
+    @disable_ki_protection  # the user's code may be interrupted, the worker's own is not (serve.py)
     async def _invoke(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         if _is_async(function):
             try:

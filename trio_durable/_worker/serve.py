@@ -12,6 +12,7 @@ The rules:
 4. A turn may come without the history that this worker has seen.  If it no longer has it, it asks for the whole of it;
    if that cannot be had, it opens the stream again, for on a new stream nothing is left out.
 5. Cancelling `serve` stops reading, lets running activities end within `drain_seconds`, sends their answers, leaves.
+6. A Ctrl-C is for the main task, which decides what ends: no task in here is hit by it, but in the user's own code.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
 from typing import Any, Literal, TypeVar, overload
 
 import trio
+from trio.lowlevel import disable_ki_protection, enable_ki_protection
 from trio_durable_sandbox import Sandbox, SandboxLoadError, in_orchestration, refuse
 
 from trio_durable._converter import JsonConverter
@@ -223,6 +225,7 @@ class Worker:
         self._alive = alive = trio.CancelScope(shield=True)
         finished = trio.Event()
 
+        @enable_ki_protection
         async def run(ready: _Once) -> None:
             try:
                 await connected(ready)
@@ -344,6 +347,7 @@ class _Session:
         self._activities = activities
         self._watchdog = watchdog
 
+    @enable_ki_protection
     async def receive(self, channel: Any, inflight: trio.Nursery, where: str, ready: _Once) -> None:
         """Read work items for ever, opening the stream again whenever it ends."""
         stub = WorkStub(channel)
@@ -351,7 +355,8 @@ class _Session:
         put, take = trio.open_memory_channel[_TurnItem](math.inf)
         inflight.start_soon(self._run_turns, stub, take, inflight)
         pause = FIRST_PAUSE
-        async with put:
+        # Closed without a checkpoint: one would put a Cancelled in the place of an interrupt that is on its way out.
+        with put:
             while True:
                 try:
                     await stub.hello(hello(), timeout=HELLO_SECONDS)
@@ -396,10 +401,11 @@ class _Session:
         elif isinstance(work, Activity):
             inflight.start_soon(self._run_activity, stub, work, token)
 
+    @enable_ki_protection
     async def _run_turns(
         self, stub: Any, turns: trio.MemoryReceiveChannel[_TurnItem], inflight: trio.Nursery
     ) -> None:
-        async with turns:
+        with turns:
             async for item in turns:
                 # Turns that wait already are computed in one go, and their answers leave together; but nothing else
                 # waits longer for its chance than for the turn at which the time is up.
@@ -417,6 +423,7 @@ class _Session:
                     except (trio.WouldBlock, trio.EndOfChannel):
                         break
 
+    @disable_ki_protection  # code that loops for ever must be stoppable
     def _run_turn(self, stub: Any, turn: Turn, token: str, inflight: trio.Nursery) -> None:
         """Run a turn and have its answer sent.  Raises HistoryMissing."""
         try:
@@ -434,6 +441,7 @@ class _Session:
         _log_failure(result)
         inflight.start_soon(self._send_turn, stub, result)
 
+    @enable_ki_protection
     async def _run_with_history(
         self, stub: Any, turn: Turn, token: str, inflight: trio.Nursery, reading: trio.CancelScope
     ) -> None:
@@ -454,6 +462,7 @@ class _Session:
             return
         self._run_turn(stub, whole, token, inflight)
 
+    @enable_ki_protection
     async def _run_activity(self, stub: Any, activity: Activity, token: str) -> None:
         # The slot is kept until the sidecar has the answer: what a killed worker leaves to be done again is never more
         # than what it may run at a time.
@@ -468,6 +477,7 @@ class _Session:
 
             await _send(stub.complete_activity_task, activity_result_to_pb(result), what, instead)
 
+    @enable_ki_protection
     async def _send_turn(self, stub: Any, result: TurnResult) -> None:
         def instead(failure: FailureDetails) -> Any:
             ending = CompleteOrchestration(-1, Status.FAILED, failure=failure)
