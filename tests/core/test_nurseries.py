@@ -22,6 +22,27 @@ def shown(error):
     return f"{type(error).__name__}: {error}"
 
 
+# -- names that show no address ----------------------------------------------------------------------------------------
+
+
+def test_what_opens_a_nursery_is_shown_as_it_is_written():
+    assert repr(trio.open_nursery()) == "<trio.open_nursery()>"
+
+
+def test_a_token_says_whose_it_is_and_whether_it_was_used():
+    async def program(log):
+        var = trio.lowlevel.RunVar("tenant")
+        token = var.set("blue")
+        log(repr(token))
+        var.reset(token)
+        log(repr(token))
+
+    before, after = durably(program)
+    assert before == f"<RunVarToken of {before[len('<RunVarToken of '):-1]}>"
+    assert "tenant" in before
+    assert after == before[:-1] + ", used>"
+
+
 # -- nurseries --------------------------------------------------------------------------------------------------------
 
 

@@ -142,7 +142,10 @@ def test_a_task_whose_wait_is_cancelled_says_so_to_whoever_still_asks():
     script.start()
     script.turn(script.fired(1))
     assert log == [("explicit", "the wait for this task was cancelled")]
-    assert script.completion.result.startswith("task 'job' was cancelled, as the wait for it was. Await")
+    assert script.completion.result == (
+        "task 'job' was cancelled, as the wait for it was. Await at once what is to go on, behind a shield where the "
+        "scope is cancelled, or start it in a nursery that is not."
+    )
 
 
 def test_a_task_that_is_started_in_a_cancelled_scope_is_cancelled():
