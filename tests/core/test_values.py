@@ -249,9 +249,10 @@ def test_the_calls_in_a_history_that_was_handed_down():
     events = [
         ev.TaskScheduled(1, 1, "one", "7"),
         ev.ChildCreated(2, 1, "i:0002", "one"),
-        ev.TaskScheduled(3, 1, "two", None),
+        ev.TaskScheduled(3, 1, "two", "9"),
         ev.ChildCreated(4, 1, "i:0004", "two"),
         ev.TaskScheduled(5, 1, "one", "8"),
+        ev.TaskScheduled(7, 1, "", None),
         ev.ChildCreated(6, 1, "i:0006", "two"),
         ev.TaskFailed(-1, 2, 3, failure),
         ev.ChildFailed(-1, 2, 4, None),
@@ -259,11 +260,12 @@ def test_the_calls_in_a_history_that_was_handed_down():
         ev.TaskCompleted(-1, 2, 1, "r"),
     ]
     history = PropagatedHistory("app", "i", "flow", tuple(map(history_event, events)))
-    first, failed, waiting = history.activities()
+    first, failed, waiting, nameless = history.activities()
     assert first == PropagatedCall("one", "7", True, "r")
-    assert failed == PropagatedCall("two", None, True, None, failure)
+    assert failed == PropagatedCall("two", "9", True, None, failure)
     assert waiting == PropagatedCall("one", "8")
-    assert [call.is_failed for call in history.activities()] == [False, True, False]
+    assert nameless == PropagatedCall("", None)
+    assert [call.is_failed for call in history.activities()] == [False, True, False, False]
     assert history.activities("one") == (first, waiting)
     assert history.activities("three") == ()
     child, terminated, other = history.children()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import AsyncExitStack
 
 import pytest
 import trio as real_trio
@@ -15,6 +16,8 @@ from tests.durable.test_deadlines import TrioScript
 from tests.patience import PATIENCE
 from trio_durable import Client, Worker
 from trio_durable._core.futures import when_all
+from trio_durable._core.tasks import CANCEL_POINT, SCHEDULE_POINT
+from trio_durable._core.waits import circle, only_sleeps
 from trio_durable._durable.generators import drive_generator
 from trio_durable.sidecar import open_sidecar
 from trio_durable.testing import StuckError, open_test_environment
@@ -351,3 +354,80 @@ async def test_the_worker_warns_of_a_deadlock_once(orchestrator, warns, caplog):
     assert [each.levelno for each in told] == [logging.WARNING] * warns
     for each in told:
         assert "in a circle: task 1 'locks_itself_out' -> task 2" in each.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [
+        (lambda: trio.lowlevel.ParkingLot().park(), "a ParkingLot to unpark it"),
+        (lambda: trio.Semaphore(0).acquire(), "a Semaphore to be released"),
+    ],
+)
+def test_whom_nobody_holds_up(wait, told):
+    async def main(r):
+        await wait()
+
+    assert one(main) == told
+
+
+def test_as_many_tasks_as_are_told_of():
+    async def main(r):
+        async with trio.open_nursery() as nursery:
+            for _ in range(49):
+                nursery.start_soon(trio.Event().wait)
+
+    assert sum(" waits for " in line for line in waits(main)) == 50
+    assert not any("more tasks wait" in line for line in waits(main))
+
+
+def test_the_place_is_the_last_frame_of_the_users():
+    class OpensLate:
+        async def __aenter__(self):
+            await trio.Event().wait()
+
+        async def __aexit__(self, *_):
+            raise AssertionError("not reached")
+
+    async def main(r):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(OpensLate())
+
+    assert waits(main)[-1] == "    at test_who_waits.py in __aenter__"
+
+
+def test_five_are_named_in_a_line():
+    async def main(r):
+        async with trio.open_nursery() as nursery:
+            for number in range(5):
+                nursery.start_soon(trio.Event().wait, name=str(number))
+
+    assert waits(main)[0].endswith("[task 2 '0', task 3 '1', task 4 '2', task 5 '3', task 6 '4']")
+
+
+def test_what_no_report_meets_has_a_name_too():
+    assert (SCHEDULE_POINT.describe(), CANCEL_POINT.describe()) == ("its turn", "a cancellation")
+
+
+def test_only_a_wait_for_a_cancellation_is_sleep():
+    async def waits_for_an_event(r):
+        await trio.Event().wait()
+
+    async def sleeps(r):
+        await trio.sleep_forever()
+
+    told = []
+    for main in (waits_for_an_event, sleeps):
+        script = TrioScript(main)
+        script.start()
+        told.append(only_sleeps(script.replay.scheduler))
+        script.replay.close()
+    assert told == [False, True]
+
+
+def test_code_may_ask_for_circles_while_it_runs():
+    async def main(r):
+        return circle(r.scheduler)
+
+    script = TrioScript(main)
+    script.start()
+    assert script.completion.result is None
