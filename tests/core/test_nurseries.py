@@ -43,6 +43,22 @@ def test_a_token_says_whose_it_is_and_whether_it_was_used():
     assert after == before[:-1] + ", used>"
 
 
+def test_a_scope_that_has_its_reason_keeps_it_where_the_scope_around_it_is_cancelled_too():
+    async def program(log):
+        inner = trio.CancelScope()
+        inner.cancel(reason="its own")
+        with trio.CancelScope() as outer:
+            outer.cancel(reason="another")
+            with inner:
+                try:
+                    await trio.lowlevel.checkpoint()
+                except trio.Cancelled as cancelled:
+                    log(cancelled.reason)
+                    raise
+
+    assert durably(program) == ["its own"]
+
+
 # -- nurseries --------------------------------------------------------------------------------------------------------
 
 

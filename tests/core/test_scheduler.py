@@ -137,3 +137,11 @@ def test_coroutines_are_pointed_to_the_context():
     with pytest.raises(TypeError, match=r"ctx\.when_all"):
         when_all([coro])
     coro.close()
+
+
+def test_what_is_put_off_while_nothing_runs_is_called_in_the_next_run():
+    scheduler = Scheduler()
+    called = []
+    scheduler.put_off(lambda: called.append("now"))
+    scheduler.run()
+    assert called == ["now"]

@@ -426,8 +426,10 @@ def test_only_a_wait_for_a_cancellation_is_sleep():
 
 def test_code_may_ask_for_circles_while_it_runs():
     async def main(r):
-        return circle(r.scheduler)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.lowlevel.checkpoint)  # which has not begun
+            return repr(circle(r.scheduler))
 
     script = TrioScript(main)
     script.start()
-    assert script.completion.result is None
+    assert script.completion.result == "None"
